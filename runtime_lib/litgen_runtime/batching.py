@@ -1,0 +1,127 @@
+"""When a batch goes, and with what: a pure core, the clock passed in.
+
+The device asks for a batch when it is free, and gets what has arrived by then:
+
+* as many as ``max_size``: at once (``full``);
+* fewer: when the oldest has waited ``max_wait_s`` (``window``);
+* fewer, and the recent arrivals do not promise company within the window: at once (``alone``).
+
+What was cancelled or has expired is dropped at that moment, and only then.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+_RECENT_ARRIVALS = 16
+
+
+class Reason(Enum):
+    """Why a batch went."""
+
+    FULL = "full"
+    WINDOW = "window"
+    ALONE = "alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[K, T]):
+    """Items that run together, oldest first."""
+
+    items: list[tuple[K, T]]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Poll(Generic[K, T]):
+    """What the batcher says to a free device.
+
+    ``batch`` is what to run now; without one, ``wake_at`` is when to ask again (None: at the next arrival).
+    ``dropped`` are the keys that nobody waits for any more.
+    """
+
+    batch: Batch[K, T] | None = None
+    wake_at: float | None = None
+    dropped: list[K] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T]):
+    item: T
+    arrived: float
+    deadline: float
+
+
+class Batcher(Generic[K, T]):
+    """The items that wait for a device, in order of arrival.
+
+    Args:
+        max_size: the most items in a batch, at least 1.
+        max_wait_s: how long the oldest item may wait for company, in seconds.
+    """
+
+    def __init__(self, max_size: int, max_wait_s: float) -> None:
+        self._max_size = max_size
+        self._max_wait_s = max_wait_s
+        self._waiting: OrderedDict[K, _Waiting[T]] = OrderedDict()
+        self._cancelled: list[K] = []
+        self._arrivals: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, key: K, item: T, now: float, deadline: float) -> None:
+        """Take an item that arrived ``now`` and is worthless after ``deadline`` (``inf``: never)."""
+        self._waiting[key] = _Waiting(item, now, deadline)
+        self._arrivals.append(now)
+
+    def cancel(self, key: K) -> None:
+        """Take an unwanted item out; the next poll names it among the dropped. Unknown keys are fine."""
+        if self._waiting.pop(key, None) is not None:
+            self._cancelled.append(key)
+
+    def poll(self, now: float) -> Poll[K, T]:
+        """Say what a device that is free ``now`` should do."""
+        ready, expired = self._next(now)
+        for key in expired:
+            del self._waiting[key]
+        dropped, self._cancelled = self._cancelled + expired, []
+        if not ready:
+            return Poll(dropped=dropped)
+        closes_at = self._waiting[ready[0]].arrived + self._max_wait_s
+        if len(ready) == self._max_size:
+            reason = Reason.FULL
+        elif closes_at <= now:
+            reason = Reason.WINDOW
+        elif self._arrivals[-1] + self._expected_gap() > closes_at:
+            reason = Reason.ALONE
+        else:
+            return Poll(wake_at=closes_at, dropped=dropped)
+        items = [(key, self._waiting.pop(key).item) for key in ready]
+        return Poll(Batch(items, reason), dropped=dropped)
+
+    def _next(self, now: float) -> tuple[list[K], list[K]]:
+        """Return the keys of the oldest ``max_size`` live items, and those found expired before them."""
+        ready: list[K] = []
+        expired: list[K] = []
+        for key, waiting in self._waiting.items():
+            if waiting.deadline <= now:
+                expired.append(key)
+                continue
+            ready.append(key)
+            if len(ready) == self._max_size:
+                break
+        return ready, expired
+
+    def _expected_gap(self) -> float:
+        """Seconds between the latest arrivals, the mean; ``inf`` before there are two."""
+        if len(self._arrivals) < 2:
+            return float("inf")
+        return (self._arrivals[-1] - self._arrivals[0]) / (len(self._arrivals) - 1)

@@ -1,0 +1,101 @@
+"""The service's own command: ``myservice serve | check | routes | openapi``."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litgen_runtime._version import __version__
+from litgen_runtime.errors import SettingsError
+from litgen_runtime.service import Service
+
+
+def _config(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config to a command and give it the service; a bad choice ends with exit code 3."""
+
+    @click.option(
+        "--config",
+        envvar="LITGEN_CONFIG",
+        default="service.toml",
+        show_default=True,
+        help="The service's choices; also LITGEN_CONFIG.",
+    )
+    @wraps(command)
+    def wrapper(config: str, **options: Any) -> None:
+        overrides = {f"service.{key}": options[key] for key in ("host", "port") if options.get(key) is not None}
+        try:
+            service = Service.from_toml(Path(config), overrides)
+            command(service, **options)
+        except SettingsError as error:
+            click.echo(str(error), err=True)
+            sys.exit(3)
+
+    return wrapper
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="litgen-runtime %(version)s")
+def main() -> None:
+    """Run and inspect this model service."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
+@main.command()
+@_config
+@click.option("--host", help="The address to listen on, instead of service.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of service.port; 0 takes a free one.")
+@click.option("--fd", type=click.IntRange(3), help="An inherited, listening socket to serve on instead.")
+def serve(service: Service, host: str | None, port: int | None, fd: int | None) -> None:
+    """Load the models and serve until told to stop."""
+    sys.exit(service.run(None if fd is None else socket.socket(fileno=fd)))
+
+
+@main.command()
+@_config
+def check(service: Service) -> None:
+    """Check service.toml and import everything it names, without loading a model."""
+    from litgen_runtime.check import problems, warnings_of
+
+    for warning in warnings_of(service.settings):
+        click.echo(f"warning: {warning}", err=True)
+    found = problems(service.settings)
+    for problem in found:
+        click.echo(problem, err=True)
+    if found:
+        sys.exit(1)
+    click.echo(f"{service.settings.service.name}: {len(service.settings.endpoints)} endpoints, all well")
+
+
+@main.command()
+@_config
+def routes(service: Service) -> None:
+    """List the endpoints and what serves them."""
+    for name, endpoint in service.settings.endpoints.items():
+        workers, batching = endpoint.workers, endpoint.batching
+        batch = f"batches of {batching.max_size} within {batching.max_wait_s:g} s" if batching else "one at a time"
+        timeout = "no timeout" if endpoint.timeout_s is None else f"timeout {endpoint.timeout_s:g} s"
+        click.echo(
+            f"POST {endpoint.path}  {name}  {endpoint.handler}\n"
+            f"     {workers.per_device} workers on each of {workers.devices}, {batch}, {timeout}, "
+            f"queue of {endpoint.queue.max_size}"
+        )
+    click.echo("GET  /livez /readyz /health /docs /openapi.json")
+    if service.settings.shutdown.api:
+        click.echo("POST /shutdown")
+
+
+@main.command()
+@_config
+def openapi(service: Service) -> None:
+    """Print the service's OpenAPI document; no model is loaded."""
+    from litgen_runtime.http.site import build
+
+    click.echo(json.dumps(build(service.settings).openapi(), indent=2))

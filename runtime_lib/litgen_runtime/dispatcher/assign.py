@@ -1,0 +1,71 @@
+"""Which worker gets the next request: a pure core.
+
+A worker holds what it runs and what it runs next, so that its device never waits. Everything else stays in the
+endpoint's queue, where any worker can still take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+_AHEAD_S = 0.004
+_MAX_AHEAD = 64
+
+
+@dataclass(eq=False)
+class Load:
+    """What one worker holds, as far as its answers tell."""
+
+    max_size: int
+    waiting: int = 0  # sent, not known to run
+    running: int = 0
+    run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
+
+    @property
+    def held(self) -> int:
+        """Requests that are with the worker."""
+        return self.waiting + self.running
+
+    @property
+    def credit(self) -> int:
+        """How many requests the worker may hold: two batches, or more where a batch is shorter than the way there."""
+        if self.run_s <= 0.0:
+            return 2 * self.max_size
+        batches = max(2, min(int(_AHEAD_S / self.run_s), _MAX_AHEAD))
+        return max(2 * self.max_size, min(batches * self.max_size, _MAX_AHEAD))
+
+    def send(self) -> None:
+        """One request goes to the worker."""
+        self.waiting += 1
+
+    def start(self, count: int) -> None:
+        """The worker has taken a batch."""
+        self.waiting -= count
+        self.running += count
+
+    def finish(self, run_s: float, *, started: bool) -> None:
+        """One request has been answered, after ``run_s`` seconds in its batch (0: it never ran)."""
+        if started:
+            self.running -= 1
+        else:
+            self.waiting -= 1
+        if run_s > 0.0:
+            self.run_s += 0.2 * (run_s - self.run_s) if self.run_s else run_s
+
+
+L = TypeVar("L", bound=Load)
+
+
+def choose(loads: Iterable[L]) -> L | None:
+    """Return who takes the next request: an idle worker first, its batch filled up before the next one's is begun."""
+    best, best_rank = None, (0, 0)
+    for load in loads:
+        if load.held >= load.credit:
+            continue
+        batches_before = (load.running > 0) + load.waiting // load.max_size
+        rank = (batches_before, -(load.waiting % load.max_size))
+        if best is None or rank < best_rank:
+            best, best_rank = load, rank
+    return best

@@ -1,0 +1,59 @@
+"""The classes that an owner's model derives from.
+
+They hold no state and no machinery, so that a model file can be imported, subclassed and unit-tested alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class _Model(ABC, Generic[In, Out]):
+    """What the kinds share."""
+
+    def setup(self, device: str) -> Awaitable[None] | None:
+        """Load the model; runs once in each worker process, before the worker counts as ready.
+
+        Args:
+            device: ``"cpu"`` or ``"cuda:N"``; for torch it is already the current device.
+        """
+        return None
+
+
+class Endpoint(_Model[In, Out]):
+    """An endpoint that answers one request at a time."""
+
+    @abstractmethod
+    def predict(self, request: In) -> Out | Awaitable[Out]:
+        """Answer one request. May be ``async def``. Raise ``HTTPError`` to answer an error of your own."""
+
+
+class BatchEndpoint(_Model[In, Out]):
+    """An endpoint that answers up to ``batching.max_size`` requests at once, lists of one included."""
+
+    @abstractmethod
+    def predict(self, batch: list[In]) -> Sequence[Out | BaseException] | Awaitable[Sequence[Out | BaseException]]:
+        """Answer the whole batch, in order: one result for each request.
+
+        An exception *instance* in an item's place fails that item alone. May be ``async def``.
+        """
+
+
+def types_of(handler: type[_Model[Any, Any]]) -> tuple[Any, Any]:
+    """Return the ``(In, Out)`` that a concrete endpoint class was declared with.
+
+    Raises:
+        TypeError: the class does not say them, as in ``class Embed(Endpoint)``.
+    """
+    for base in handler.__mro__:
+        for generic in getattr(base, "__orig_bases__", ()):
+            if get_origin(generic) in (Endpoint, BatchEndpoint):
+                given = get_args(generic)
+                if not any(isinstance(arg, TypeVar) for arg in given):
+                    return given[0], given[1]
+    raise TypeError(f"{handler.__qualname__} does not name its types; expected Endpoint[Request, Response]")

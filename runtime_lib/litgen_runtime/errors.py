@@ -1,0 +1,237 @@
+"""Every error that an owner or a client can meet.
+
+::
+
+    LitgenError
+    ├── SettingsError            service.toml, the environment or a class it names is wrong
+    ├── StartupError             the service could never start (exit code 3)
+    └── RequestError             answered to a client as an RFC 9457 problem
+        ├── InvalidJSON            400 invalid-json
+        ├── Unauthorized           401 unauthorized
+        ├── NotFound               404 not-found
+        ├── MethodNotAllowed       405 method-not-allowed
+        ├── ClientTooSlow          408 client-too-slow
+        ├── PayloadTooLarge        413 payload-too-large
+        ├── UnsupportedMediaType   415 unsupported-media-type
+        ├── InvalidInput           422 invalid-input
+        ├── HeadersTooLarge        431 headers-too-large
+        ├── InternalError          500 internal-error
+        ├── PredictFailed          500 predict-failed
+        ├── InvalidResult          500 invalid-result
+        ├── Loading                503 loading
+        ├── QueueFull              503 queue-full
+        ├── WorkerDied             503 worker-died
+        ├── Draining               503 draining
+        ├── DeadlineExceeded       504 timeout
+        └── HTTPError              the status that the owner's code chose
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FIELD_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff\t]*")
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_FRAMING_HEADERS = {"connection", "content-length", "content-type", "transfer-encoding", "x-request-id"}
+
+
+class LitgenError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(LitgenError):
+    """A choice that cannot work: the message says which key, its value, what was expected and the fix."""
+
+
+class StartupError(LitgenError):
+    """The service could never start; it ends with exit code 3 and nothing left running."""
+
+
+class RequestError(LitgenError):
+    """A failure that one client is told of as a problem document (Source: RFC 9457).
+
+    Args:
+        detail: one or two sentences for the client: what, what was expected, what to do.
+        headers: extra response headers, such as ``Retry-After``.
+        log: what the service's log says beside it, never sent to the client.
+        **extra: further members of the problem document.
+    """
+
+    status: int = 500
+    code: str = "internal-error"
+    title: str = "Internal error"
+
+    def __init__(
+        self, detail: str, headers: Mapping[str, str] | None = None, log: str | None = None, **extra: object
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.log = log
+        self.extra = extra
+
+    def to_json(self) -> bytes:
+        """Return the document that ``RequestError.from_json`` reads, for the way from a worker."""
+        members = {
+            "status": self.status,
+            "code": self.code,
+            "title": self.title,
+            "detail": str(self.detail),
+            "headers": self.headers,
+            "log": self.log,
+            "extra": self.extra,
+        }
+        return json.dumps(members, default=str).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> RequestError:
+        """Read what ``to_json`` wrote: the same answer, without the class that gave it."""
+        members = json.loads(text)
+        error = RequestError(members["detail"], members["headers"], members["log"], **members["extra"])
+        error.status, error.code, error.title = members["status"], members["code"], members["title"]
+        return error
+
+    def problem(self, request_id: str) -> bytes:
+        """Return the problem document (Source: RFC 9457), strict JSON whatever the texts hold."""
+        members = {
+            "type": f"urn:litgen:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+        }
+        text = json.dumps(members | self.extra, ensure_ascii=False, allow_nan=False, default=str)
+        return text.encode("utf-8", "replace")
+
+
+class InvalidJSON(RequestError):
+    """The body is not JSON."""
+
+    status, code, title = 400, "invalid-json", "The body is not valid JSON"
+
+
+class Unauthorized(RequestError):
+    """A key is missing or wrong."""
+
+    status, code, title = 401, "unauthorized", "A valid key is needed"
+
+
+class NotFound(RequestError):
+    """Nothing lives at this path."""
+
+    status, code, title = 404, "not-found", "No such path"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists; the method does not."""
+
+    status, code, title = 405, "method-not-allowed", "Method not allowed here"
+
+
+class ClientTooSlow(RequestError):
+    """Headers or body did not arrive in time."""
+
+    status, code, title = 408, "client-too-slow", "The request arrived too slowly"
+
+
+class PayloadTooLarge(RequestError):
+    """The body is over the limit."""
+
+    status, code, title = 413, "payload-too-large", "The body is too large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is of a type that the endpoint does not read."""
+
+    status, code, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class InvalidInput(RequestError):
+    """The body is JSON but not what the endpoint's request model asks for."""
+
+    status, code, title = 422, "invalid-input", "The input does not match the request schema"
+
+
+class HeadersTooLarge(RequestError):
+    """The header block is over the limit."""
+
+    status, code, title = 431, "headers-too-large", "The request headers are too large"
+
+
+class InternalError(RequestError):
+    """A fault of the runtime itself."""
+
+
+class PredictFailed(RequestError):
+    """The owner's ``predict`` raised; its words stay in the log."""
+
+    status, code, title = 500, "predict-failed", "The model failed on this request"
+
+
+class InvalidResult(RequestError):
+    """``predict`` returned something that is not the response model, or not JSON."""
+
+    status, code, title = 500, "invalid-result", "The model's result is not a valid response"
+
+
+class Loading(RequestError):
+    """No worker of the endpoint has finished loading yet."""
+
+    status, code, title = 503, "loading", "The endpoint is still loading"
+
+
+class QueueFull(RequestError):
+    """The endpoint's queue is at its bound."""
+
+    status, code, title = 503, "queue-full", "The endpoint's queue is full"
+
+
+class WorkerDied(RequestError):
+    """The worker that held the request died."""
+
+    status, code, title = 503, "worker-died", "The worker died"
+
+
+class Draining(RequestError):
+    """The service is shutting down."""
+
+    status, code, title = 503, "draining", "The service is shutting down"
+
+
+class DeadlineExceeded(RequestError):
+    """The endpoint's ``timeout_s`` has passed."""
+
+    status, code, title = 504, "timeout", "The request timed out"
+
+
+class HTTPError(RequestError):
+    """Raise (or return in an item's place in a batch) to answer with a status of your own.
+
+    Args:
+        status: 400 to 599.
+        detail: what the client reads.
+        headers: extra response headers; those that frame the message are refused.
+
+    Raises:
+        ValueError: a status or a header that cannot be sent.
+    """
+
+    code = "error"
+
+    def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
+        if type(status) is not int or not 400 <= status <= 599:
+            raise ValueError(f"HTTPError status is {status!r}; expected a whole number from 400 to 599")
+        for name, value in (headers or {}).items():
+            if not _TOKEN.fullmatch(name) or name.lower() in _FRAMING_HEADERS or not _FIELD_VALUE.fullmatch(value):
+                raise ValueError(
+                    f"HTTPError header {name!r}: {value!r} cannot be sent; expected a header name, not one of "
+                    f"{', '.join(sorted(_FRAMING_HEADERS))}, and a latin-1 value on one line"
+                )
+        super().__init__(str(detail), headers)
+        self.status = status
+        self.title = _PHRASES.get(status, "Error")

@@ -1,0 +1,1 @@
+"""The HTTP process: the door, the probes, the queues. It imports schemas, never models."""

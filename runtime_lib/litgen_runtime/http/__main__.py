@@ -1,0 +1,167 @@
+"""The HTTP process: ``python -m litgen_runtime.http``, started by the supervisor and by nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+from litgen_runtime import logs
+from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.dispatcher.line import connect
+from litgen_runtime.http.app import Front
+from litgen_runtime.http.door import Door
+from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
+from litgen_runtime.http.messages import App
+from litgen_runtime.http.probes import PATHS, Probes
+from litgen_runtime.http.server import Server
+from litgen_runtime.http.shutdown_api import ShutdownApi, read_keys
+from litgen_runtime.http.site import Site
+from litgen_runtime.imports import resolve
+from litgen_runtime.settings import Settings
+from litgen_runtime.tracebacks import describe
+from litgen_runtime.transport.control import Control
+
+log = logging.getLogger(__name__)
+
+
+class HttpProcess:
+    """Everything that lives in this process, and its conversation with the supervisor.
+
+    Args:
+        control: the line to the supervisor.
+        settings: the service's choices.
+        workers: every worker there will be.
+    """
+
+    def __init__(self, control: Control, settings: Settings, workers: list[WorkerState]) -> None:
+        self._control = control
+        self._settings = settings
+        self._lifecycle = Lifecycle(workers)
+        self._dispatchers = {name: Dispatcher(name, endpoint) for name, endpoint in settings.endpoints.items()}
+        self._site = Site(settings)
+        self._server = Server(Front(self._routes(), self._site), settings.service, self._listening)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
+            "worker": self._adopt,
+            "worker_gone": lambda message: self._lifecycle.lost(message["id"]),
+            "drain": lambda _: self._spawn(self._drain()),
+            "close_workers": lambda _: self._close_workers(),
+            "exit": lambda _: self._exit(),
+        }
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve until the supervisor says ``exit`` or is gone."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._control.fileno(), self._obey)
+        await self._server.serve([listener])
+        loop.remove_reader(self._control.fileno())
+
+    def _routes(self) -> dict[str, App]:
+        probes = Probes(self._lifecycle, self._dispatchers)
+        routes: dict[str, App] = dict.fromkeys(PATHS, probes)
+        for name, endpoint in self._settings.endpoints.items():
+            request = resolve(endpoint.request, f"endpoints.{name}.request")
+            limit = self._settings.service.max_json_bytes
+            routes[endpoint.path] = Door(self._dispatchers[name], request, self._lifecycle, limit)
+        if self._settings.shutdown.api:
+            keys = read_keys(os.environ)
+            routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))
+        return routes
+
+    def _listening(self) -> None:
+        self._tell({"do": "listening"})
+        self._spawn(self._load_site())
+
+    async def _load_site(self) -> None:
+        try:
+            await self._site.app()
+        except Exception as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything
+            self._tell({"do": "failed", "error": describe(error)})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._control.send(message)
+
+    def _obey(self) -> None:
+        try:
+            messages = self._control.receive()
+        except EOFError:
+            log.error("the supervisor is gone; stopping")
+            os._exit(1)
+        for message in messages:
+            self._commands[message["do"]](message)
+
+    def _adopt(self, message: dict[str, Any]) -> None:
+        sock = socket.socket(fileno=message["fd"])
+        worker_id = message["id"]
+        self._lifecycle.loading(worker_id)
+        dispatcher = self._dispatchers[self._lifecycle.workers[worker_id].endpoint]
+
+        def loaded(load_s: float) -> None:
+            self._lifecycle.ready(worker_id, load_s)
+            self._tell({"do": "worker_ready", "id": worker_id})
+
+        def failed(error: str) -> None:
+            self._tell({"do": "worker_failed", "id": worker_id, "error": error})
+
+        self._spawn(connect(sock, dispatcher, loaded, failed))
+
+    async def _drain(self) -> None:
+        """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""
+        choices = self._settings.shutdown
+        self._lifecycle.draining = True
+        await asyncio.sleep(choices.delay_s)
+        self._lifecycle.refusing = True
+        cut = 0
+        if not await self._lifecycle.idle(choices.drain_timeout_s):
+            cut = sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
+        self._tell({"do": "drained", "cut": cut})
+
+    def _close_workers(self) -> None:
+        for dispatcher in self._dispatchers.values():
+            dispatcher.close()
+
+    def _exit(self) -> None:
+        self._server.should_exit = True
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def main() -> None:
+    """Read what to be from the supervisor, then serve."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    logs.start("http")
+    control = Control(socket.socket(fileno=int(sys.argv[1])))
+    listener = socket.socket(fileno=int(sys.argv[2]))
+    try:
+        spec = control.receive(wait=True)[0]
+    except EOFError:
+        return
+    settings = Settings.model_validate_json(json.dumps(spec["settings"]))
+    workers = [WorkerState(**worker) for worker in spec["workers"]]
+
+    async def serve() -> None:
+        try:
+            process = HttpProcess(control, settings, workers)
+        except Exception as error:  # noqa: BLE001 - the owner's schemas may raise anything
+            control.send({"do": "failed", "error": describe(error)})
+            return
+        await process.run(listener)
+
+    uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main()

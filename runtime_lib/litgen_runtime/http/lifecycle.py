@@ -1,0 +1,122 @@
+"""Where the service stands: loading, ready, degraded, draining. What the probes say is read from here alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from litgen_runtime.errors import Draining
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class WorkerState:
+    """One place for a worker, whoever fills it at the moment."""
+
+    id: int
+    label: str
+    endpoint: str
+    device: str
+    state: str = "starting"  # starting, loading, ready, restarting
+    since: float = 0.0
+    load_s: float | None = None
+    restarts: int = 0
+
+
+class Lifecycle:
+    """The state of the whole service.
+
+    Args:
+        workers: every worker that the choices ask for.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, workers: list[WorkerState], clock: Any = time.monotonic) -> None:
+        self.workers = {worker.id: worker for worker in workers}
+        self.draining = False
+        self.refusing = False
+        self.in_flight = 0
+        self._clock = clock
+        self._was_ready = False
+        self._served: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def loading(self, worker_id: int) -> None:
+        """A process for this place has been started."""
+        worker = self.workers[worker_id]
+        worker.state, worker.since = "loading", self._clock()
+        log.info("%s: loading", worker.label)
+
+    def ready(self, worker_id: int, load_s: float) -> None:
+        """The process has finished ``setup``."""
+        worker = self.workers[worker_id]
+        worker.state, worker.since, worker.load_s = "ready", self._clock(), load_s
+        self._served.add(worker.endpoint)
+        log.info("%s: loaded in %.2f s", worker.label, load_s)
+        if not self._was_ready and not self.missing():
+            self._was_ready = True
+            log.info("ready: all %d workers have loaded", len(self.workers))
+
+    def lost(self, worker_id: int) -> None:
+        """The process is gone; another one will be started."""
+        worker = self.workers[worker_id]
+        worker.state, worker.since, worker.restarts = "restarting", self._clock(), worker.restarts + 1
+
+    def has_served(self, endpoint: str) -> bool:
+        """Whether a worker of this endpoint has ever been ready: from then on requests queue for the next one."""
+        return endpoint in self._served
+
+    def missing(self, endpoint: str | None = None) -> list[str]:
+        """Say what the service, or one endpoint, waits for, a line each.
+
+        Until every worker has loaded once, that is every worker that has not; afterwards, only an endpoint
+        without any worker.
+        """
+        absent = [w for w in self.workers.values() if w.state != "ready" and endpoint in (None, w.endpoint)]
+        if self._was_ready:
+            served = {worker.endpoint for worker in self.workers.values() if worker.state == "ready"}
+            absent = [worker for worker in absent if worker.endpoint not in served]
+        now = self._clock()
+        return [f"{worker.label}: {worker.state} ({now - worker.since:.1f} s)" for worker in absent]
+
+    @property
+    def status(self) -> str:
+        """One word: draining, loading, unavailable, degraded or ready."""
+        if self.draining:
+            return "draining"
+        if self.missing():
+            return "unavailable" if self._was_ready else "loading"
+        return "ready" if all(worker.state == "ready" for worker in self.workers.values()) else "degraded"
+
+    def enter(self) -> None:
+        """A request begins.
+
+        Raises:
+            Draining: newcomers are refused.
+        """
+        if self.refusing:
+            raise Draining(
+                "The service is shutting down and takes no new requests. Retry elsewhere.",
+                {"Connection": "close", "Retry-After": "5"},
+            )
+        self.in_flight += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """A request has been answered."""
+        self.in_flight -= 1
+        if not self.in_flight:
+            self._idle.set()
+
+    async def idle(self, timeout_s: float) -> bool:
+        """Wait until nothing is in flight; False when the time was over first."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True

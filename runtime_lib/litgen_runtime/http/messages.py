@@ -1,0 +1,61 @@
+"""The few pieces of HTTP that every answer of ours shares: headers, request ids, problem documents."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+
+from litgen_runtime.errors import RequestError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+
+
+def request_id_of(given: bytes | None) -> bytes:
+    """Return the client's X-Request-ID where it is well-formed, else a new one."""
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return os.urandom(16).hex().encode()
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the first header of this lower-case name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+async def send_json(
+    send: Send, status: int, body: bytes, request_id: bytes, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer with a JSON document."""
+    await _send(send, status, body, request_id, _JSON, headers)
+
+
+async def send_problem(send: Send, error: RequestError, request_id: bytes) -> None:
+    """Answer with an error's problem document."""
+    await _send(send, error.status, error.problem(request_id.decode()), request_id, _PROBLEM, error.headers)
+
+
+async def _send(
+    send: Send,
+    status: int,
+    body: bytes,
+    request_id: bytes,
+    content_type: tuple[bytes, bytes],
+    headers: Mapping[str, str] | None,
+) -> None:
+    lines = [content_type, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id)]
+    if headers:
+        lines += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,153 @@
+"""uvicorn, with the time limits and the manners towards slow clients that it does not have by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from litgen_runtime.errors import ClientTooSlow, HeadersTooLarge, InvalidJSON, RequestError
+from litgen_runtime.http.messages import App, request_id_of
+from litgen_runtime.settings import ServiceSettings
+
+_MAX_HEADER_BYTES = 65_536
+_SWEEP_TICKS = 5  # of uvicorn's ten a second
+_FLUSH_S = 5
+_KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s), so that they close first
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """One connection that knows since when it waits for the client, and for what."""
+
+    waits_for: str | None = "headers"  # headers, body, reading
+    waits_since = 0.0
+    _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait_for("headers")
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a header block without an end is refused."""
+        if self.waits_for == "headers":
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self.waits_for == "headers" and self._header_bytes > _MAX_HEADER_BYTES:
+            self.refuse(HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less."))
+
+    def on_message_begin(self) -> None:
+        """Wait for the headers of the next request on this connection."""
+        super().on_message_begin()
+        self._wait_for("headers")
+
+    def on_headers_complete(self) -> None:
+        """Wait for the body."""
+        super().on_headers_complete()
+        self._wait_for("body")
+        self._header_bytes = 0
+
+    def on_message_complete(self) -> None:
+        """Wait for nothing: it is our turn."""
+        self.waits_for = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the client to read what we wrote."""
+        super().on_response_complete()
+        if self.waits_for is None:
+            self._wait_for("reading")
+
+    def sweep(self, now: float, limits: dict[str, float]) -> None:
+        """Cut a client that has been waited for too long."""
+        waits_for = self.waits_for
+        if waits_for is None or now - self.waits_since < limits[waits_for]:
+            return
+        if waits_for == "reading":
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+            return
+        limit = f"{limits[waits_for]:g} s"
+        self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
+
+    def refuse(self, error: RequestError) -> None:
+        """Answer outside of the app, where there is no whole request, and close."""
+        answerable = self.waits_for == "headers" or not self.cycle.response_started
+        self.waits_for = None
+        if self.transport.is_closing():
+            return
+        if answerable:
+            request_id = request_id_of(None)
+            body = error.problem(request_id.decode())
+            head = (
+                f"HTTP/1.1 {error.status} {error.title}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\nx-request-id: {request_id.decode()}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        error = InvalidJSON("This is not a valid HTTP/1.1 request. Use an HTTP client.")
+        error.code, error.title = "invalid-http", "Bad request"
+        self.refuse(error)
+
+    def _wait_for(self, what: str) -> None:
+        self.waits_for = what
+        self.waits_since = self.loop.time()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, told by the supervisor when to end instead of by signals.
+
+    Args:
+        app: the ASGI app.
+        settings: the time limits.
+        on_listening: called once connections are taken.
+    """
+
+    def __init__(self, app: App, settings: ServiceSettings, on_listening: Any) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=TimedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_FLUSH_S,
+            )
+        )
+        self._on_listening = on_listening
+        self._limits = {
+            "headers": settings.header_timeout_s,
+            "body": settings.body_timeout_s,
+            "reading": settings.body_timeout_s,
+        }
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._on_listening()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Twice a second, look for clients that let us wait."""
+        if counter % _SWEEP_TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, TimedProtocol):
+                    connection.sweep(now, self._limits)
+        return await super().on_tick(counter)

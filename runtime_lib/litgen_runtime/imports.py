@@ -1,0 +1,78 @@
+"""Finding the classes that service.toml names, and saying which of them cannot be used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from litgen_runtime.endpoint import BatchEndpoint, Endpoint, types_of
+from litgen_runtime.errors import SettingsError
+
+
+def resolve(reference: str, key: str) -> Any:
+    """Import ``package.module:Name``.
+
+    Args:
+        reference: what service.toml says.
+        key: the key that says it, for the message.
+
+    Raises:
+        SettingsError: no such module or name; whatever else the module raises passes through.
+    """
+    module_name, _, name = reference.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise
+        raise SettingsError(
+            f'{key} is "{reference}"; there is no module {error.name!r}. Fix the name in service.toml, install '
+            "the package, or start the service from the folder that holds the module."
+        ) from None
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise SettingsError(
+            f'{key} is "{reference}"; {module_name} has no {name!r}. Fix the name in service.toml or define it there.'
+        ) from None
+
+
+def resolve_handler(reference: str, key: str, request: Any, response: Any, *, batching: bool) -> type[Any]:
+    """Import an endpoint class and check that it and service.toml mean the same.
+
+    Args:
+        reference: what service.toml says.
+        key: the table of the endpoint, for the message.
+        request: the request type that service.toml names.
+        response: the response type that service.toml names.
+        batching: whether the endpoint has a table ``[batching]``.
+
+    Raises:
+        SettingsError: not an endpoint class, other types than service.toml says, or batching that would do nothing.
+    """
+    handler = resolve(reference, f"{key}.handler")
+    if not (isinstance(handler, type) and issubclass(handler, (Endpoint, BatchEndpoint))):
+        raise SettingsError(
+            f'{key}.handler is "{reference}"; expected a class derived from litgen_runtime.Endpoint or BatchEndpoint. '
+            "Name the class in service.toml."
+        )
+    try:
+        declared = types_of(handler)
+    except TypeError as error:
+        raise SettingsError(f'{key}.handler is "{reference}"; {error}. Fix the class.') from None
+    for word, said, named in (("request", declared[0], request), ("response", declared[1], response)):
+        if said is not named:
+            raise SettingsError(
+                f"{key}.{word} names {_name(named)}, but {handler.__qualname__} is declared with {_name(said)}; "
+                "expected the same. Fix service.toml or the class."
+            )
+    if batching and issubclass(handler, Endpoint):
+        raise SettingsError(
+            f"{key}.batching is set, but {handler.__qualname__} is an Endpoint, which takes one request at a time. "
+            "Remove the table from service.toml, or derive the class from BatchEndpoint."
+        )
+    return handler
+
+
+def _name(annotation: Any) -> str:
+    return f"{annotation.__module__}.{annotation.__qualname__}" if isinstance(annotation, type) else repr(annotation)

@@ -1,0 +1,23 @@
+"""service.toml: every choice of a service, checked before anything starts."""
+
+from litgen_runtime.settings.load import load
+from litgen_runtime.settings.model import (
+    BatchingSettings,
+    EndpointSettings,
+    QueueSettings,
+    ServiceSettings,
+    Settings,
+    ShutdownSettings,
+    WorkerSettings,
+)
+
+__all__ = [
+    "BatchingSettings",
+    "EndpointSettings",
+    "QueueSettings",
+    "ServiceSettings",
+    "Settings",
+    "ShutdownSettings",
+    "WorkerSettings",
+    "load",
+]

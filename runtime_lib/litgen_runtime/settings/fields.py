@@ -1,0 +1,82 @@
+"""The value types of service.toml. Each says in ``description`` what an error message tells the owner."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", re.IGNORECASE)
+_DEVICES = re.compile(r"auto|cpu|cuda(:\d+(,\d+)*)?")
+
+
+def _bytes(value: object) -> object:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return int(float(match[1]) * _UNITS[match[2].upper()]) if match else value
+
+
+def _timeout(value: object) -> object:
+    if value is False or (value == -1 and not isinstance(value, bool)):
+        return None
+    if value is None:
+        raise PydanticCustomError("timeout", "not a timeout")
+    return value
+
+
+def _devices(value: object) -> object:
+    if not isinstance(value, str) or not _DEVICES.fullmatch(value):
+        raise PydanticCustomError("devices", "not a device list")
+    indices = value.partition(":")[2].split(",")
+    if len(set(indices)) != len(indices):
+        raise PydanticCustomError("devices", "a device twice")
+    return value
+
+
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False, description="seconds, 0 to 86400")]
+PositiveSeconds = Annotated[
+    float, Field(gt=0, le=86_400, allow_inf_nan=False, description="seconds, more than 0, at most 86400")
+]
+Timeout = Annotated[
+    Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None,
+    BeforeValidator(_timeout),
+    Field(description="seconds (more than 0, at most 86400), or false or -1 for none"),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=1, le=2**31, description='a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'),
+]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$",
+        max_length=63,
+        description='lower-case letters, digits and single "-" or "_", starting with a letter',
+    ),
+]
+EndpointName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$",
+        max_length=63,
+        description='an endpoint name of lower-case letters, digits and single "_", starting with a letter',
+    ),
+]
+Reference = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        description='"package.module:Name", something that Python can import',
+    ),
+]
+UrlPath = Annotated[
+    str,
+    Field(
+        pattern=r"^(/[A-Za-z0-9._~-]+)+$",
+        description='a path such as "/embed": "/" and then letters, digits and ._~- only',
+    ),
+]
+Devices = Annotated[str, BeforeValidator(_devices), Field(description='"auto", "cpu", "cuda", "cuda:0" or "cuda:0,2"')]

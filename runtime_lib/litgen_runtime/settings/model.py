@@ -1,0 +1,165 @@
+"""The shape of service.toml. Unknown keys are refused; every key here acts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from litgen_runtime.settings.fields import (
+    Bytes,
+    Devices,
+    EndpointName,
+    Name,
+    PositiveSeconds,
+    Reference,
+    Seconds,
+    Timeout,
+    UrlPath,
+)
+
+RESERVED_PATHS = (
+    "/health",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/shutdown",
+    "/v1/jobs",
+    "/v1/deliveries",
+)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class ServiceSettings(_Table):
+    """[service]: the door."""
+
+    name: Name
+    host: Annotated[str, Field(min_length=1, description='an address to listen on, such as "0.0.0.0"')] = "0.0.0.0"  # noqa: S104 - a service in a container has to be reached
+    port: Annotated[int, Field(ge=0, le=65535, description="a port, 0 to 65535 (0: any free one)")] = 8000
+    max_json_bytes: Bytes = 10_000_000
+    header_timeout_s: PositiveSeconds = 10.0
+    body_timeout_s: PositiveSeconds = 30.0
+    configure: Reference | None = Field(None, description='"package.module:callable", given the FastAPI app')
+
+
+class WorkerSettings(_Table):
+    """[endpoints.NAME.workers]: how many processes, and on what."""
+
+    devices: Devices = "auto"
+    per_device: Annotated[int, Field(ge=1, le=64, description="a whole number of workers, 1 to 64")] = 1
+    gpu_memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="a share of the GPU's memory for each worker, more than 0, at most 1"
+    )
+
+    @model_validator(mode="after")
+    def _share(self) -> WorkerSettings:
+        if self.gpu_memory_fraction is None:
+            return self
+        if self.devices == "cpu":
+            raise _advice(
+                "gpu_memory_fraction",
+                self.gpu_memory_fraction,
+                'no such key with devices = "cpu"',
+                "Remove it",
+            )
+        if self.gpu_memory_fraction * self.per_device > 1 + 1e-9:
+            raise _advice(
+                "gpu_memory_fraction",
+                self.gpu_memory_fraction,
+                f"at most {1 / self.per_device:.3g}, since {self.per_device} workers share each device",
+                "Lower it or per_device",
+            )
+        return self
+
+
+class BatchingSettings(_Table):
+    """[endpoints.NAME.batching]: for a BatchEndpoint; absent, every batch holds one request."""
+
+    max_size: Annotated[int, Field(ge=1, le=4096, description="a whole number of requests, 1 to 4096")] = 1
+    max_wait_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=60,
+            allow_inf_nan=False,
+            description="seconds that a request may wait for company, 0 to 60",
+        ),
+    ] = 0.0
+
+
+class QueueSettings(_Table):
+    """[endpoints.NAME.queue]: how much may wait."""
+
+    max_size: Annotated[int, Field(ge=1, le=1_000_000, description="a whole number of requests, 1 to 1000000")] = 1024
+
+
+class EndpointSettings(_Table):
+    """[endpoints.NAME]: one model behind one path."""
+
+    handler: Reference
+    request: Reference
+    response: Reference
+    path: UrlPath
+    timeout_s: Timeout = 30.0
+    workers: WorkerSettings = WorkerSettings()
+    batching: BatchingSettings | None = Field(None, description="a table with max_size and max_wait_s")
+    queue: QueueSettings = QueueSettings()
+
+    @model_validator(mode="after")
+    def _window(self) -> EndpointSettings:
+        if self.batching and self.timeout_s is not None and self.batching.max_wait_s >= self.timeout_s:
+            raise _advice(
+                "batching.max_wait_s",
+                self.batching.max_wait_s,
+                f"less than timeout_s ({self.timeout_s:g})",
+                "Lower it or raise timeout_s",
+            )
+        return self
+
+
+class ShutdownSettings(_Table):
+    """[shutdown]: how the service ends."""
+
+    drain_timeout_s: Seconds = 30.0
+    delay_s: Seconds = 0.0
+    api: Annotated[bool, Field(description="true or false")] = False
+
+
+class Settings(_Table):
+    """A whole service."""
+
+    service: ServiceSettings
+    endpoints: dict[EndpointName, EndpointSettings] = Field(
+        min_length=1, description="at least one table [endpoints.NAME]"
+    )
+    shutdown: ShutdownSettings = ShutdownSettings()
+
+    @model_validator(mode="after")
+    def _paths(self) -> Settings:
+        owners: dict[str, str] = {}
+        for name, endpoint in self.endpoints.items():
+            key, path = f"endpoints.{name}.path", endpoint.path
+            reserved = any(path == taken or path.startswith(taken + "/") for taken in RESERVED_PATHS)
+            if reserved:
+                raise _advice(
+                    key,
+                    path,
+                    "a path that the service does not use itself",
+                    'Choose another, such as "/predict"',
+                )
+            if path in owners:
+                raise _advice(key, path, f"a path of its own; endpoints.{owners[path]} has it", "Change one of them")
+            owners[path] = name
+        return self
+
+
+def _advice(key: str, value: object, expected: str, fix: str) -> PydanticCustomError:
+    """A cross-field error; ``load`` puts its key under the table it was raised for."""
+    return PydanticCustomError("advice", "cross-field", {"key": key, "value": value, "expected": expected, "fix": fix})

@@ -1,0 +1,129 @@
+"""Processes of our own: started in sessions of their own, known to the guardian, ended with all their descendants."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+
+class Children:
+    """Every child process, by pid, and the guardian that outlives us."""
+
+    def __init__(self) -> None:
+        self._on_exit: dict[int, Callable[[str], None]] = {}
+        self._guardian = 0
+        self._pipe = -1
+        self._closing = False
+        self._start_guardian()
+
+    def spawn(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        descriptors: Sequence[int],
+        on_exit: Callable[[str], None],
+    ) -> int:
+        """Start ``python -m MODULE`` as the leader of a session of its own.
+
+        Args:
+            module: the module to run.
+            arguments: its arguments.
+            descriptors: what it inherits besides the standard streams.
+            on_exit: called with the cause ("exit code 1", "SIGKILL") when it has ended, its descendants killed.
+        """
+        pid = _launch(module, arguments, descriptors)
+        self._on_exit[pid] = on_exit
+        self._tell_guardian(f"+{pid}\n")
+        return pid
+
+    def kill(self, pid: int) -> None:
+        """Kill a child and all of its group; ``reap`` sees the end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Kill every group."""
+        for pid in list(self._on_exit):
+            self.kill(pid)
+
+    def alive(self) -> Iterator[int]:
+        """Yield the children that have not been reaped."""
+        yield from self._on_exit
+
+    def reap(self) -> None:
+        """Take the ends of children, and of orphans that fall to us as process 1."""
+        while (pid := _exited()) is not None:
+            if pid in self._on_exit:
+                self.kill(pid)  # its descendants, while its own entry still keeps the group's number taken
+            _, status = os.waitpid(pid, 0)
+            if pid == self._guardian:
+                self._guardian = 0
+                if not self._closing:
+                    self._start_guardian()
+            elif pid in self._on_exit:
+                self._tell_guardian(f"-{pid}\n")
+                self._on_exit.pop(pid)(_cause(status))
+
+    def close(self) -> None:
+        """Kill what is left and let the guardian end."""
+        self._closing = True
+        self.kill_all()
+        for pid in list(self._on_exit):
+            os.waitpid(pid, 0)
+            del self._on_exit[pid]
+        os.close(self._pipe)
+        if self._guardian:
+            os.waitpid(self._guardian, 0)
+
+    def _start_guardian(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+        reading, self._pipe = os.pipe()
+        self._guardian = _launch("litgen_runtime.supervisor.guardian", [str(reading)], [reading])
+        os.close(reading)
+        for pid in self._on_exit:
+            self._tell_guardian(f"+{pid}\n")
+
+    def _tell_guardian(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything
+            os.write(self._pipe, line.encode())
+
+
+def _launch(module: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", module, *arguments],
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE],
+        )
+    finally:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+
+
+def _exited() -> int | None:
+    """Return a child that has ended, without reaping it yet."""
+    try:
+        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if info is None else info.si_pid
+
+
+def _cause(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

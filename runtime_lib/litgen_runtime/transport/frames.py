@@ -1,0 +1,140 @@
+"""Length-prefixed frames between the HTTP process and a worker.
+
+One frame carries many requests, or many answers: a header, fixed-size records, then the bodies end to end.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+_HEADER = struct.Struct("<QBI")  # bytes that follow, kind, number of records
+_RUN = struct.Struct("<QdI")  # id, deadline, body size
+_RESULT = struct.Struct("<QHfI")  # id, status, seconds run, body size
+_ID = struct.Struct("<Q")
+
+
+class Kind(IntEnum):
+    """What a frame holds."""
+
+    SPEC = 1  # to a worker, first of all: JSON, what to load
+    RUN = 2  # to a worker: requests
+    CANCEL = 3  # to a worker: ids whose answer nobody wants
+    READY = 4  # from a worker: JSON, setup has ended
+    FAILED = 5  # from a worker: JSON, setup has raised
+    STARTED = 6  # from a worker: ids that a batch has taken
+    RESULT = 7  # from a worker: answers
+
+
+class Frame(NamedTuple):
+    """One received frame; ``payload`` is what follows the header."""
+
+    kind: Kind
+    records: int
+    payload: memoryview
+
+
+class Run(NamedTuple):
+    """One request on its way to a worker. ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none."""
+
+    id: int
+    deadline: float
+    body: bytes
+
+
+class Result(NamedTuple):
+    """One answer. Status 200 holds the response's JSON, ``DROPPED`` nothing, any other a JSON failure."""
+
+    id: int
+    status: int
+    run_s: float
+    body: bytes
+
+
+DROPPED = 0
+
+
+def pack_runs(runs: Sequence[Run]) -> list[bytes]:
+    """Return the buffers of one RUN frame."""
+    records = [_RUN.pack(run.id, run.deadline, len(run.body)) for run in runs]
+    return _packed(Kind.RUN, records, [run.body for run in runs])
+
+
+def pack_results(results: Sequence[Result]) -> list[bytes]:
+    """Return the buffers of one RESULT frame."""
+    records = [_RESULT.pack(r.id, r.status, r.run_s, len(r.body)) for r in results]
+    return _packed(Kind.RESULT, records, [r.body for r in results])
+
+
+def pack_ids(kind: Kind, ids: Sequence[int]) -> bytes:
+    """Return a frame of bare ids."""
+    return b"".join(_packed(kind, [_ID.pack(i) for i in ids], []))
+
+
+def pack_json(kind: Kind, text: bytes) -> bytes:
+    """Return a frame that holds one JSON document."""
+    return b"".join(_packed(kind, [], [text]))
+
+
+def unpack_runs(frame: Frame) -> list[Run]:
+    """Return the requests of a RUN frame."""
+    start = frame.records * _RUN.size
+    runs = []
+    for key, deadline, size in _RUN.iter_unpack(frame.payload[:start]):
+        runs.append(Run(key, deadline, bytes(frame.payload[start : start + size])))
+        start += size
+    return runs
+
+
+def unpack_results(frame: Frame) -> list[Result]:
+    """Return the answers of a RESULT frame."""
+    start = frame.records * _RESULT.size
+    results = []
+    for key, status, run_s, size in _RESULT.iter_unpack(frame.payload[:start]):
+        results.append(Result(key, status, run_s, bytes(frame.payload[start : start + size])))
+        start += size
+    return results
+
+
+def unpack_ids(frame: Frame) -> list[int]:
+    """Return the ids of a CANCEL or STARTED frame."""
+    return [key for (key,) in _ID.iter_unpack(frame.payload)]
+
+
+def _packed(kind: Kind, records: list[bytes], bodies: list[bytes]) -> list[bytes]:
+    size = sum(map(len, records)) + sum(map(len, bodies))
+    return [_HEADER.pack(size, kind, len(records)), *records, *bodies]
+
+
+class FrameReader:
+    """Cuts a byte stream into frames, however the bytes arrive."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take what arrived and yield the frames that are complete."""
+        if self._buffer:
+            self._buffer += data
+            data = bytes(self._buffer) if self._complete() else b""
+            if not data:
+                return
+            self._buffer.clear()
+        view, start = memoryview(data), 0
+        while len(data) - start >= _HEADER.size:
+            size, kind, records = _HEADER.unpack_from(data, start)
+            end = start + _HEADER.size + size
+            if end > len(data):
+                break
+            yield Frame(Kind(kind), records, view[start + _HEADER.size : end])
+            start = end
+        self._buffer += view[start:]
+
+    def _complete(self) -> bool:
+        """Whether the first frame is all there: a large one is not copied at each arrival."""
+        if len(self._buffer) < _HEADER.size:
+            return False
+        size: int = _HEADER.unpack_from(self._buffer)[0]
+        return len(self._buffer) >= _HEADER.size + size

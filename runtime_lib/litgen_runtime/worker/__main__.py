@@ -1,0 +1,95 @@
+"""A worker: ``python -m litgen_runtime.worker --fd N``, started by the supervisor and by nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+
+from litgen_runtime.imports import resolve, resolve_handler
+from litgen_runtime.tracebacks import describe
+from litgen_runtime.transport.frames import FrameReader, Kind, pack_json
+from litgen_runtime.worker.codec import Codec
+from litgen_runtime.worker.device import claim
+from litgen_runtime.worker.inbox import Inbox
+from litgen_runtime.worker.line import Line
+from litgen_runtime.worker.runner import Runner
+from litgen_runtime.worker.spec import WorkerSpec
+
+
+def main() -> None:
+    """Load one endpoint's model, then run batches until the line closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.excepthook = _die
+    sock = socket.socket(fileno=int(sys.argv[2]))
+    spec = _read_spec(sock)
+    began = time.monotonic()
+    try:
+        runner, codec = _load(spec)
+    except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
+        _report_failure(sock, error)
+        sys.exit(1)
+    inbox = Inbox(spec.max_size, spec.max_wait_s)
+    line = Line(sock, codec, inbox)
+    sock.sendall(pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
+    line.start()
+    _run(runner, inbox, line, announce=spec.max_size > 1)
+    line.finish()
+    runner.close()
+
+
+def _read_spec(sock: socket.socket) -> WorkerSpec:
+    """Wait for the word to go: the supervisor sends it once the guardian knows this process."""
+    frames = FrameReader()
+    while True:
+        data = sock.recv(65_536)
+        if not data:
+            sys.exit(0)
+        for frame in frames.feed(data):
+            return WorkerSpec.from_json(bytes(frame.payload))
+
+
+def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
+    key = f"endpoints.{spec.endpoint}"
+    claim(spec.device, spec.gpu_memory_fraction)
+    request = resolve(spec.request, f"{key}.request")
+    response = resolve(spec.response, f"{key}.response")
+    handler = resolve_handler(spec.handler, key, request, response, batching=spec.batching)
+    runner = Runner(handler)
+    runner.setup(spec.device)
+    return runner, Codec(request, response)
+
+
+def _report_failure(sock: socket.socket, error: BaseException) -> None:
+    sock.sendall(pack_json(Kind.FAILED, json.dumps({"error": describe(error)}).encode()))
+    while sock.recv(65_536):  # the supervisor ends this process; until then the line must stay open
+        pass
+
+
+def _run(runner: Runner, inbox: Inbox, line: Line, *, announce: bool) -> None:
+    while poll := inbox.take():
+        line.drop(poll.dropped)
+        if not poll.batch:
+            continue
+        keys = [key for key, _ in poll.batch.items]
+        if announce:
+            line.started(keys)
+        began = time.monotonic()
+        outcomes = runner.predict([request for _, request in poll.batch.items])
+        run_s = time.monotonic() - began
+        line.answer([(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)])
+
+
+def _die(failure: threading.ExceptHookArgs) -> None:
+    """A worker that cannot read or write any more must not look alive: its end is seen and mended."""
+    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

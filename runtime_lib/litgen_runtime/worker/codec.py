@@ -1,0 +1,86 @@
+"""Between JSON bytes and the owner's types. Whatever happens here, the answer is strict JSON or a clean failure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from litgen_runtime.errors import InvalidResult, PredictFailed, RequestError
+from litgen_runtime.tracebacks import describe
+from litgen_runtime.transport.frames import Result
+from litgen_runtime.validation import refusal
+
+
+class Codec:
+    """Decodes requests and encodes answers of one endpoint.
+
+    Args:
+        request: the endpoint's request type.
+        response: its response type.
+    """
+
+    def __init__(self, request: Any, response: Any) -> None:
+        self._request: TypeAdapter[Any] = TypeAdapter(request)
+        self._response: TypeAdapter[Any] = TypeAdapter(response)
+        self._response_type = response
+
+    def decode(self, body: bytes) -> Any:
+        """Return the request of a body.
+
+        Raises:
+            RequestError: the body is not JSON, or not the request type.
+        """
+        try:
+            return self._request.validate_json(body)
+        except ValidationError as error:
+            raise refusal(error) from None
+
+    def encode(self, key: int, run_s: float, outcome: Any) -> Result:
+        """Return the answer for what ``predict`` returned or raised."""
+        try:
+            if isinstance(outcome, BaseException):
+                return failure(key, run_s, outcome)
+            return Result(key, 200, run_s, self._json(outcome))
+        except Exception as error:  # noqa: BLE001 - the owner's types may raise anything
+            log = f"predict returned {type(outcome).__name__}: {error}"
+            return failure(key, run_s, InvalidResult("The model's result is not a valid response.", log=log))
+
+    def _json(self, outcome: Any) -> bytes:
+        if not (isinstance(self._response_type, type) and type(outcome) is self._response_type):
+            outcome = self._response.validate_python(_plain(outcome), from_attributes=True)
+        text = self._response.dump_json(outcome, warnings="error", fallback=_plain)
+        if b"null" in text or b"NaN" in text or b"Infinity" in text:  # pydantic writes a NaN as null
+            for number in _floats(self._response.dump_python(outcome, fallback=_plain)):
+                if not math.isfinite(number):
+                    raise ValueError(f"it holds {number}, which JSON cannot say")
+        return text
+
+
+def failure(key: int, run_s: float, error: BaseException) -> Result:
+    """Return the answer for an error. What an owner's exception says goes to the log, never to the client."""
+    if not isinstance(error, RequestError):
+        detail = "predict raised an error; the service's log has it under this request id."
+        error = PredictFailed(detail, log=describe(error))
+    return Result(key, error.status, run_s, error.to_json())
+
+
+def _plain(value: Any) -> Any:
+    """Turn a NumPy or torch value into Python numbers; anything else is refused by the serializer."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return value
+
+
+def _floats(value: Any) -> Iterable[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _floats(key)
+            yield from _floats(inner)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for inner in value:
+            yield from _floats(inner)
