@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -120,9 +121,10 @@ class HttpProcess:
         self._lifecycle.draining = True
         await asyncio.sleep(choices.delay_s)
         self._lifecycle.refusing = True
-        cut = 0
+        began, cut = time.monotonic(), 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
             cut = sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
+        await self._server.flushed(choices.drain_timeout_s - (time.monotonic() - began))
         self._tell({"do": "drained", "cut": cut})
 
     def _close_workers(self) -> None:

@@ -115,6 +115,8 @@ class Lifecycle:
 
     async def idle(self, timeout_s: float) -> bool:
         """Wait until nothing is in flight; False when the time was over first."""
+        if not self.in_flight:
+            return True
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:

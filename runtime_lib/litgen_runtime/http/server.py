@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,8 @@ from litgen_runtime.settings import ServiceSettings
 
 _MAX_HEADER_BYTES = 65_536
 _SWEEP_TICKS = 5  # of uvicorn's ten a second
-_FLUSH_S = 5
+_FLUSH_S = 2
+_FLUSH_POLL_S = 0.05
 _KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s), so that they close first
 
 
@@ -132,6 +134,14 @@ class Server(uvicorn.Server):
             "body": settings.body_timeout_s,
             "reading": settings.body_timeout_s,
         }
+
+    async def flushed(self, timeout_s: float) -> None:
+        """Wait until clients have taken what was written for them, or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while any(c.transport.get_write_buffer_size() for c in self.server_state.connections):
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(_FLUSH_POLL_S)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

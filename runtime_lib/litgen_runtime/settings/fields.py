@@ -21,8 +21,6 @@ def _bytes(value: object) -> object:
 def _timeout(value: object) -> object:
     if value is False or (value == -1 and not isinstance(value, bool)):
         return None
-    if value is None:
-        raise PydanticCustomError("timeout", "not a timeout")
     return value
 
 

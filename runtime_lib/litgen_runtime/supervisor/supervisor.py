@@ -28,7 +28,7 @@ from litgen_runtime.worker.spec import WorkerSpec
 log = logging.getLogger(__name__)
 
 KILL_GRACE_S = 5.0
-_FLUSH_GRACE_S = 7.0
+_FLUSH_GRACE_S = 4.0
 COULD_NEVER_START = 3
 
 
