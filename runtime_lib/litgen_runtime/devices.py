@@ -36,14 +36,22 @@ def resolve_devices(choice: str, key: str, cuda_count: int) -> list[str]:
 def cuda_count(environ: Mapping[str, str]) -> int:
     """Return how many CUDA devices this process may use.
 
-    Source: the NVIDIA Management Library; CUDA_VISIBLE_DEVICES as CUDA reads it.
+    Source: the NVIDIA Management Library; CUDA_VISIBLE_DEVICES as the CUDA C++ Programming Guide reads it.
     """
     visible = environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        named = [part.strip() for part in visible.split(",")]
-        valid = [part for part in named if part and part != "-1"]
-        return min(len(valid), _driver_count()) if valid == named else 0
-    return _driver_count()
+    return _driver_count() if visible is None else _visible_count(visible, _driver_count())
+
+
+def _visible_count(visible: str, present: int) -> int:
+    """Count what comes before the first name that is no device; a device twice hides all."""
+    seen: list[str] = []
+    for name in map(str.strip, visible.split(",")):
+        if not (name.isdecimal() and int(name) < present) and not name.startswith(("GPU-", "MIG-")):
+            break
+        if name in seen:
+            return 0
+        seen.append(name)
+    return min(len(seen), present)
 
 
 def _driver_count() -> int:

@@ -224,14 +224,24 @@ class HTTPError(RequestError):
     code = "error"
 
     def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
-        if type(status) is not int or not 400 <= status <= 599:
+        if not _is_error_status(status):
             raise ValueError(f"HTTPError status is {status!r}; expected a whole number from 400 to 599")
         for name, value in (headers or {}).items():
-            if not _TOKEN.fullmatch(name) or name.lower() in _FRAMING_HEADERS or not _FIELD_VALUE.fullmatch(value):
+            if not _sendable(name, value):
                 raise ValueError(
                     f"HTTPError header {name!r}: {value!r} cannot be sent; expected a header name, not one of "
                     f"{', '.join(sorted(_FRAMING_HEADERS))}, and a latin-1 value on one line"
                 )
         super().__init__(str(detail), headers)
-        self.status = status
-        self.title = _PHRASES.get(status, "Error")
+        self.status = int(status)
+        self.title = _PHRASES.get(self.status, "Error")
+
+
+def _is_error_status(status: object) -> bool:
+    return isinstance(status, int) and 400 <= status <= 599
+
+
+def _sendable(name: object, value: object) -> bool:
+    if not isinstance(name, str) or not isinstance(value, str) or name.lower() in _FRAMING_HEADERS:
+        return False
+    return bool(_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value))

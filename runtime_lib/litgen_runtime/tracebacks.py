@@ -17,8 +17,12 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     owners = [frame for frame in frames if not frame.filename.startswith((_OURS, "<frozen importlib"))]
     text = "".join(traceback.format_list(owners or frames))
+    return f"Traceback (most recent call last):\n{text}{words_of(error)}"
+
+
+def words_of(error: BaseException) -> str:
+    """Return an error's type and message; an owner's ``__str__`` may raise too."""
     try:
-        words = "".join(traceback.format_exception_only(error))
-    except Exception:  # noqa: BLE001 - an owner's __str__ may raise too
-        words = type(error).__qualname__
-    return f"Traceback (most recent call last):\n{text}{words}".rstrip()
+        return "".join(traceback.format_exception_only(error)).rstrip()
+    except Exception:  # noqa: BLE001 - such as a ``__notes__`` that raises
+        return type(error).__qualname__

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import ValidationError
 
 from litgen_runtime.errors import InvalidInput, InvalidJSON, RequestError
@@ -11,7 +14,11 @@ _MAX_ERRORS = 20
 
 def refusal(error: ValidationError) -> RequestError:
     """Return the problem for a body that a request type refused."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return refusal_for(error.errors(include_url=False, include_context=False, include_input=False))
+
+
+def refusal_for(details: Sequence[Mapping[str, Any]]) -> RequestError:
+    """Return the problem for pydantic's list of errors, at least one."""
     if details[0]["type"] == "json_invalid":
         return InvalidJSON(f"The body is not valid JSON: {details[0]['msg']}. Send one JSON document in UTF-8.")
     errors = [

@@ -70,6 +70,8 @@ class Dispatcher:
             QueueFull: as many wait as ``queue.max_size`` allows.
         """
         if len(self._waiting) >= self._settings.queue.max_size:
+            self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
+        if len(self._waiting) >= self._settings.queue.max_size:
             seconds = self._rate.seconds_for(len(self._waiting), time.monotonic())
             raise QueueFull(
                 f"{len(self._waiting)} requests wait for {self.name}, the most it takes. Retry in {seconds} s.",

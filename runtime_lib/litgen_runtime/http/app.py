@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
-from litgen_runtime.errors import InternalError, RequestError
+from litgen_runtime.errors import RequestError
 from litgen_runtime.http.messages import App, Receive, Scope, Send, header, request_id_of, send_problem
 from litgen_runtime.http.site import Site
 
@@ -29,14 +30,27 @@ class Front:
         if scope["type"] != "http":
             return
         app = self._routes.get(scope["path"])
+        if app is None:
+            await self._elsewhere(scope, receive, send)
+            return
         try:
-            if app is not None:
-                await app(scope, receive, send)
-            else:
-                await (await self._site.app())(scope, receive, send)
+            await app(scope, receive, send)
         except RequestError as error:
             await send_problem(send, error, request_id_of(header(scope, b"x-request-id")))
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the site answer, with a request id on everything that it says."""
+        request_id = request_id_of(header(scope, b"x-request-id"))
+        others = [line for line in scope["headers"] if line[0] != b"x-request-id"]
+        scope["headers"] = [*others, (b"x-request-id", request_id)]
+
+        async def send_with_id(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            await (await self._site.app())(scope, receive, send_with_id)
         except Exception:
-            request_id = request_id_of(header(scope, b"x-request-id"))
-            log.exception("%s: request %s failed inside the runtime", scope["path"], request_id.decode())
-            await send_problem(send, InternalError("The service failed on this request."), request_id)
+            # Starlette has answered already and raises once more, for the log.
+            log.exception("%s: request %s failed", scope["path"], request_id.decode())

@@ -12,6 +12,8 @@ from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
 
 _REF = "#/components/schemas/{model}"
+_OUR_PREFIX = "litgen."  # no Python class can have this name, so that an owner's Health or Problem stays theirs
+_OUR_REF = "#/components/schemas/" + _OUR_PREFIX + "{model}"
 _PREDICTION_ERRORS: tuple[type[errors.RequestError], ...] = (
     errors.InvalidJSON,
     errors.MethodNotAllowed,
@@ -66,7 +68,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in adapters.items()], ref_template=_REF
     )
-    ours = models_json_schema([(Problem, "serialization"), (Health, "serialization")], ref_template=_REF)[1]["$defs"]
+    ours = models_json_schema([(Problem, "serialization"), (Health, "serialization")], ref_template=_OUR_REF)[1]
     paths: dict[str, Any] = {}
     for name, endpoint in settings.endpoints.items():
         request = schemas[(name, "validation"), "validation"]
@@ -74,7 +76,8 @@ def describe(settings: Settings) -> dict[str, Any]:
         paths[endpoint.path] = {"post": _operation(name, request, response)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}
-    components: dict[str, Any] = {"schemas": definitions.get("$defs", {}) | ours}
+    components: dict[str, Any] = {"schemas": definitions.get("$defs", {})}
+    components["schemas"] |= {_OUR_PREFIX + name: schema for name, schema in ours["$defs"].items()}
     if settings.shutdown.api:
         paths["/shutdown"] = {"post": _shutdown()}
         components["securitySchemes"] = {"shutdown": {"type": "http", "scheme": "bearer"}}
@@ -103,7 +106,7 @@ def _operation(name: str, request: Any, response: Any) -> dict[str, Any]:
 
 def _probe(path: str) -> dict[str, Any]:
     words = {"/livez": "Alive", "/readyz": "Ready for traffic", "/health": "Ready, with details"}
-    health = _json({"$ref": _REF.format(model="Health")})
+    health = _json({"$ref": _OUR_REF.format(model="Health")})
     responses: dict[str, Any] = {"200": {"description": words[path], "headers": _id_header(), "content": health}}
     if path != "/livez":
         responses["503"] = {
@@ -113,7 +116,7 @@ def _probe(path: str) -> dict[str, Any]:
         }
     responses["405"] = _problem(errors.MethodNotAllowed.title)
     return {
-        "operationId": path[1:],
+        "operationId": f"get{path[1:].capitalize()}",  # no endpoint name has capitals
         "summary": words[path],
         "tags": ["probes"],
         "parameters": [_request_id()],
@@ -124,7 +127,7 @@ def _probe(path: str) -> dict[str, Any]:
 def _shutdown() -> dict[str, Any]:
     accepted = {"type": "object", "properties": {"status": {"const": "draining"}}, "required": ["status"]}
     return {
-        "operationId": "shutdown",
+        "operationId": "postShutdown",
         "summary": "Drain and stop the service",
         "tags": ["admin"],
         "security": [{"shutdown": []}],
@@ -142,7 +145,7 @@ def _json(schema: Any) -> dict[str, Any]:
 
 
 def _problem(title: str) -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model="Problem")}
+    schema = {"$ref": _OUR_REF.format(model="Problem")}
     return {
         "description": title,
         "headers": _id_header(),

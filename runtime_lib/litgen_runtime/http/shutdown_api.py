@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from litgen_runtime.errors import MethodNotAllowed, SettingsError, Unauthorized
-from litgen_runtime.http.messages import Receive, Scope, Send, header, request_id_of, send_json
+from litgen_runtime.errors import MethodNotAllowed, RequestError, SettingsError, Unauthorized
+from litgen_runtime.http.messages import Receive, Scope, Send, header, request_id_of, send_json, send_problem
 
 log = logging.getLogger(__name__)
 audit = logging.getLogger("litgen_runtime.audit")
@@ -38,14 +38,18 @@ class ShutdownApi:
         who = f"{host}:{port} request {request_id.decode()}"
         if scope["method"] != "POST":
             audit.warning("shutdown refused: %s, method %s", who, scope["method"])
-            raise MethodNotAllowed("/shutdown answers POST.", {"Allow": "POST"})
+            refusal: RequestError = MethodNotAllowed("/shutdown answers POST.", {"Allow": "POST"})
+            await send_problem(send, refusal, request_id)
+            return
         given = header(scope, b"authorization")
         if not self._opens(given):
             audit.warning("shutdown refused: %s, %s key", who, "wrong" if given else "no")
-            raise Unauthorized(
+            refusal = Unauthorized(
                 "A shutdown key is needed. Send it as 'Authorization: Bearer KEY'.",
                 {"WWW-Authenticate": "Bearer"},
             )
+            await send_problem(send, refusal, request_id)
+            return
         audit.warning("shutdown accepted: %s", who)
         await send_json(send, 202, b'{"status":"draining"}', request_id)
         self._shut_down(f"POST /shutdown by {who}")

@@ -6,15 +6,16 @@ FastAPI takes half a second and 20 MB to import, so it is loaded off the event l
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from litgen_runtime.errors import MethodNotAllowed, NotFound, RequestError
+from litgen_runtime.errors import InternalError, MethodNotAllowed, NotFound, RequestError
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.openapi import describe
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
+from litgen_runtime.validation import refusal_for
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -45,6 +46,7 @@ def build(settings: Settings) -> FastAPI:
     Args:
         settings: the service's choices.
     """
+    from fastapi.exceptions import RequestValidationError
     from fastapi_offline import FastAPIOffline
     from starlette.exceptions import HTTPException
 
@@ -52,7 +54,8 @@ def build(settings: Settings) -> FastAPI:
     app: FastAPI = FastAPIOffline(title=name, redoc_url=None, static_url="/docs/static", docs_url="/docs")
     owners_openapi = app.openapi
     app.openapi = lambda: _document(settings, owners_openapi)  # type: ignore[method-assign]  # as FastAPI documents it
-    app.add_exception_handler(HTTPException, _problem)
+    for raised in (HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(raised, _problem)
     if settings.service.configure:
         resolve(settings.service.configure, "service.configure")(app)
     return app
@@ -68,30 +71,27 @@ def _document(settings: Settings, owners_openapi: Callable[[], dict[str, Any]]) 
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    """FastAPI's own 404 and 405, and an HTTPException of the owner's routes, as problem documents."""
-    from starlette.exceptions import HTTPException
+    """Answer what FastAPI or one of the owner's routes raised with a problem document."""
     from starlette.responses import Response
 
-    from litgen_runtime.http.messages import request_id_of
-
-    assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
-    given = request.headers.get("x-request-id", "").encode("latin-1")
-    request_id = request_id_of(given).decode()
     problem = _as_problem(request.url.path, error)
-    return Response(
-        problem.problem(request_id),
-        problem.status,
-        {"x-request-id": request_id, **problem.headers},
-        "application/problem+json",
-    )
+    body = problem.problem(request.headers["x-request-id"])
+    return Response(body, problem.status, problem.headers, "application/problem+json")
 
 
-def _as_problem(path: str, error: Any) -> RequestError:
+def _as_problem(path: str, error: Exception) -> RequestError:
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
+
+    if isinstance(error, RequestValidationError):
+        return refusal_for(error.errors())
+    if not isinstance(error, HTTPException):
+        return InternalError("The service failed on this request; its log has it under this request id.")
     headers = dict(error.headers or {})
-    if error.status_code == 404:
+    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
         return NotFound(f"Nothing is served at {path!r}. See /docs for what is.", headers)
     if error.status_code == 405:
         return MethodNotAllowed(f"{path} answers {headers.get('Allow', 'other methods')}.", headers)
-    problem = RequestError(error.detail if isinstance(error.detail, str) else json.dumps(error.detail), headers)
+    problem = RequestError(str(error.detail), headers)
     problem.status, problem.code, problem.title = error.status_code, "error", "Error"
     return problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import os
 import socket
 import struct
 from collections import deque
@@ -70,7 +71,9 @@ class Control:
     def _keep(self, ancillary: list[tuple[int, int, bytes]]) -> None:
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                self._descriptors.extend(array.array("i", data[: len(data) - len(data) % 4]))
+                for descriptor in array.array("i", data[: len(data) - len(data) % 4]):
+                    os.set_inheritable(descriptor, False)  # a passed descriptor comes without PEP 446
+                    self._descriptors.append(descriptor)
 
     def _parsed(self) -> list[dict[str, Any]]:
         messages = []

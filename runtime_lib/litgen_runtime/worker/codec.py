@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from litgen_runtime.errors import InvalidResult, PredictFailed, RequestError
-from litgen_runtime.tracebacks import describe
+from litgen_runtime.tracebacks import describe, words_of
 from litgen_runtime.transport.frames import Result
 from litgen_runtime.validation import refusal
 
@@ -45,7 +45,7 @@ class Codec:
                 return failure(key, run_s, outcome)
             return Result(key, 200, run_s, self._json(outcome))
         except Exception as error:  # noqa: BLE001 - the owner's types may raise anything
-            log = f"predict returned {type(outcome).__name__}: {error}"
+            log = f"predict returned {type(outcome).__name__}: {words_of(error)}"
             return failure(key, run_s, InvalidResult("The model's result is not a valid response.", log=log))
 
     def _json(self, outcome: Any) -> bytes:

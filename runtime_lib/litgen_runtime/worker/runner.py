@@ -7,8 +7,12 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
+
 from litgen_runtime.endpoint import BatchEndpoint, Endpoint
 from litgen_runtime.errors import InvalidResult
+
+_NOT_A_LIST = (str, bytes, dict, set, frozenset, BaseModel)  # iterable, but not one result for each request in order
 
 
 class Runner:
@@ -29,15 +33,16 @@ class Runner:
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
+        size = len(requests)  # now: the list is the owner's to empty
         try:
             if not self._batched:
                 return [self._awaited(self._model.predict(requests[0]))]
             results = _listed(self._awaited(self._model.predict(requests)))
         except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
-            return [error] * len(requests)
-        if len(results) == len(requests):
+            return [error] * size
+        if len(results) == size:
             return results
-        return [_wrong_length(len(results), len(requests))] * len(requests)
+        return [_wrong_length(len(results), size)] * size
 
     def close(self) -> None:
         """Close the event loop that an async ``predict`` ran in."""
@@ -54,7 +59,7 @@ async def _awaiting(value: Any) -> Any:
 
 
 def _listed(results: Any) -> list[Any]:
-    if isinstance(results, Iterable) and not isinstance(results, (str, bytes, dict)):
+    if isinstance(results, Iterable) and not isinstance(results, _NOT_A_LIST):
         return list(results)
     raise InvalidResult(
         "The model's result is not a valid response.",
