@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 
 from litgen_runtime.errors import SettingsError
 
-_OURS = str(Path(__file__).parent)
+_NOT_THE_OWNERS = (str(Path(__file__).parent), str(importlib.__file__), "<frozen importlib")
 
 
 def describe(error: BaseException) -> str:
@@ -15,7 +16,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, SettingsError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
-    owners = [frame for frame in frames if not frame.filename.startswith((_OURS, "<frozen importlib"))]
+    owners = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_OWNERS)]
     text = "".join(traceback.format_list(owners or frames))
     return f"Traceback (most recent call last):\n{text}{words_of(error)}"
 

@@ -25,7 +25,8 @@ class Events:
         os.set_blocking(self._writing, False)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in _WATCHED:
-            signal.signal(number, lambda *_: None)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+                signal.signal(number, lambda *_: None)
         self._selector.register(self._reading, selectors.EVENT_READ)
 
     def watch(self, descriptor: int, act: Callable[[], None]) -> None:
@@ -33,8 +34,9 @@ class Events:
         self._selector.register(descriptor, selectors.EVENT_READ, act)
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor."""
-        self._selector.unregister(descriptor)
+        """Stop watching a descriptor; one that is not watched is fine."""
+        if descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         """Call ``act`` once, after so many seconds."""

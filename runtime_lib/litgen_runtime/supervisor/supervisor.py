@@ -68,7 +68,7 @@ class Supervisor:
         self._state = State.STARTING
         self._exit_code: int | None = None
         self._signalled = False
-        self._http_pid = 0
+        self._http_pid: int | None = None
         self._http_restarts = Restarts()
         self._events = Events()
         self._children = Children()
@@ -89,6 +89,8 @@ class Supervisor:
         return self._exit_code
 
     def _start_http(self) -> None:
+        if self._state is not State.STARTING:
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             inherited = [theirs.fileno(), self._listener.fileno()]
@@ -175,7 +177,9 @@ class Supervisor:
         self._events.later(delay_s, lambda: self._start_worker(place))
 
     def _on_http_exit(self, cause: str) -> None:
+        self._events.forget(self._control.fileno())
         self._control.close()
+        self._http_pid = None
         if self._state is State.CLOSING:
             log.info("stopped")
             self._exit_code = 0
@@ -201,6 +205,9 @@ class Supervisor:
             return
         log.info("shutting down: %s", asked_by)
         self._state = State.DRAINING
+        if self._http_pid is None:  # it died a moment ago: nothing is in flight
+            self._exit_code = 0
+            return
         self._control.send({"do": "drain"})
         choices = self._settings.shutdown
         patience_s = choices.delay_s + choices.drain_timeout_s + KILL_GRACE_S
@@ -232,7 +239,12 @@ class Supervisor:
             return
         self._state = State.CLOSING
         self._control.send({"do": "exit"})
-        self._events.later(_FLUSH_GRACE_S, lambda: self._children.kill(self._http_pid))
+        self._events.later(_FLUSH_GRACE_S, self._kill_http)
+
+    def _kill_http(self) -> None:
+        if self._http_pid is not None:
+            log.warning("the HTTP process is still running, killed")
+            self._children.kill(self._http_pid)
 
     def _give_up(self, error: str) -> None:
         if self._exit_code is None and self._state is not State.CLOSING:
