@@ -38,5 +38,5 @@ def _endpoint(name: str, endpoint: EndpointSettings) -> Iterator[str]:
         request = resolve(endpoint.request, f"{key}.request")
         response = resolve(endpoint.response, f"{key}.response")
         resolve_handler(endpoint.handler, key, request, response, batching=endpoint.batching is not None)
-    except Exception as error:  # noqa: BLE001 - the owner's modules may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the owner's modules may raise anything
         yield f"{key}: {describe(error)}"

@@ -59,8 +59,9 @@ class HttpProcess:
             "exit": lambda _: self._exit(),
         }
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serve until the supervisor says ``exit`` or is gone."""
+    async def run(self, listener: socket.socket, early: list[dict[str, Any]]) -> None:
+        """Serve until the supervisor says ``exit`` or is gone; ``early`` is what it has said already."""
+        self._take(early)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._obey)
         await self._server.serve([listener])
@@ -85,7 +86,7 @@ class HttpProcess:
     async def _load_site(self) -> None:
         try:
             await self._site.app()
-        except Exception as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything
+        except BaseException as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything, SystemExit too
             self._tell({"do": "failed", "error": describe(error)})
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -97,6 +98,9 @@ class HttpProcess:
         except EOFError:
             log.error("the supervisor is gone; stopping")
             os._exit(1)
+        self._take(messages)
+
+    def _take(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             self._commands[message["do"]](message)
 
@@ -148,7 +152,7 @@ def main() -> None:
     control = Control(socket.socket(fileno=int(sys.argv[1])))
     listener = socket.socket(fileno=int(sys.argv[2]))
     try:
-        spec = control.receive(wait=True)[0]
+        spec, *early = control.receive(wait=True)
     except EOFError:
         return
     settings = Settings.model_validate_json(json.dumps(spec["settings"]))
@@ -157,10 +161,10 @@ def main() -> None:
     async def serve() -> None:
         try:
             process = HttpProcess(control, settings, workers)
-        except Exception as error:  # noqa: BLE001 - the owner's schemas may raise anything
+        except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return
-        await process.run(listener)
+        await process.run(listener, early)
 
     uvloop.run(serve())
 

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from litgen_runtime.errors import ClientTooSlow, HeadersTooLarge, InvalidJSON, RequestError
 from litgen_runtime.http.messages import App, request_id_of
@@ -29,6 +30,9 @@ class TimedProtocol(HttpToolsProtocol):
     waits_for: str | None = "headers"  # headers, body, reading
     waits_since = 0.0
     _header_bytes = 0
+    _answering: RequestResponseCycle | None = None  # the oldest request without an answer
+    _last_words: RequestError | None = None  # to be said once everything before is answered
+    _upgrading = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
@@ -36,12 +40,31 @@ class TimedProtocol(HttpToolsProtocol):
         self._wait_for("headers")
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; a header block without an end is refused."""
+        """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
+        self._unset_keepalive_if_required()
         if self.waits_for == "headers":
             self._header_bytes += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._upgrading:
+                self._decline_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self.waits_for == "headers" and self._header_bytes > _MAX_HEADER_BYTES:
-            self.refuse(HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less."))
+            self.refuse(_headers_too_large())
+
+    def eof_received(self) -> None:
+        """Take the client's last byte for its leave: from now on nobody is written to."""
+        for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of every request, pipelined ones too."""
+        self.eof_received()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Wait for the headers of the next request on this connection."""
@@ -50,20 +73,28 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Wait for the body."""
+        self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._upgrading:
+            return
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MAX_HEADER_BYTES:
+            self.refuse(_headers_too_large())
+            raise ValueError  # ends the parser
         super().on_headers_complete()
         self._wait_for("body")
         self._header_bytes = 0
 
     def on_message_complete(self) -> None:
         """Wait for nothing: it is our turn."""
-        self.waits_for = None
-        super().on_message_complete()
+        if not self._upgrading:
+            self.waits_for = None
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the client to read what we wrote."""
+        """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
         super().on_response_complete()
-        if self.waits_for is None:
-            self._wait_for("reading")
+        self._wait_for(self.waits_for or "reading")
+        if self._last_words is not None:
+            self.refuse(self._last_words)
 
     def sweep(self, now: float, limits: dict[str, float]) -> None:
         """Cut a client that has been waited for too long."""
@@ -73,17 +104,18 @@ class TimedProtocol(HttpToolsProtocol):
         if waits_for == "reading":
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
-            return
-        limit = f"{limits[waits_for]:g} s"
-        self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
+        elif not self._behind():
+            limit = f"{limits[waits_for]:g} s"
+            self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
 
     def refuse(self, error: RequestError) -> None:
         """Answer outside of the app, where there is no whole request, and close."""
-        answerable = self.waits_for == "headers" or not self.cycle.response_started
-        self.waits_for = None
         if self.transport.is_closing():
             return
-        if answerable:
+        if self._behind():
+            self._last_words = error
+            return
+        if self.waits_for != "body" or not self.cycle.response_started:
             request_id = request_id_of(None)
             body = error.problem(request_id.decode())
             head = (
@@ -91,6 +123,8 @@ class TimedProtocol(HttpToolsProtocol):
                 f"content-length: {len(body)}\r\nx-request-id: {request_id.decode()}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
+        self.eof_received()
+        self._wait_for("reading")
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
@@ -99,9 +133,32 @@ class TimedProtocol(HttpToolsProtocol):
         error.code, error.title = "invalid-http", "Bad request"
         self.refuse(error)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _behind(self) -> bool:
+        """Whether the client's last bytes come behind a request that is still being answered."""
+        if self._answering is None or self._answering.response_complete:
+            return False
+        return self.waits_for != "body" or self._answering is not self.cycle
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again without its offer of another protocol, after which the parser skips the body."""
+        headers = b"".join(name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade")
+        version = self.parser.get_http_version().encode()
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (self.parser.get_method(), self.url, version, headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.data_received(head + rest)
+
     def _wait_for(self, what: str) -> None:
         self.waits_for = what
         self.waits_since = self.loop.time()
+
+
+def _headers_too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less.")
 
 
 class Server(uvicorn.Server):

@@ -1,0 +1,1 @@
+"""The digits service: service.toml says what it serves, litgen_runtime serves it."""

@@ -1,0 +1,1 @@
+"""The generator behind the `litgen` command: questions, rendering and releases of the template."""

@@ -1,0 +1,75 @@
+"""Where answers come from besides the wizard: flags and a file. They are read here, and judged by the model."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from litgen_generator.answers.model import Endpoint
+from litgen_generator.errors import UsageError
+
+_WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
+
+
+def from_file(path: Path) -> dict[str, Any]:
+    """The answers in a YAML or JSON file.
+
+    Raises:
+        UsageError: If it cannot be read, or holds something else than a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        answers = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise UsageError(f"--answers {path} cannot be read: {error.strerror}. Name a file that exists.") from None
+    except (ValueError, yaml.YAMLError) as error:
+        what = "JSON" if path.suffix == ".json" else "YAML"
+        raise UsageError(f"--answers {path} is not {what}: {error}. Correct it.") from None
+    if not isinstance(answers, dict):
+        raise UsageError(
+            f"--answers {path} holds {type(answers).__name__}; expected a mapping of keys to answers. "
+            "`litgen schema` says which keys there are."
+        )
+    return answers
+
+
+def endpoint(text: str) -> dict[str, Any]:
+    """The endpoint that `--endpoint name=embed,devices=cuda:0,2` describes.
+
+    A comma ends a value only where another `key=` follows.
+
+    Raises:
+        UsageError: If a part has no key, or a key comes twice.
+    """
+    found: dict[str, Any] = {}
+    for part in re.split(r",(?=[^,=]*=)", text):
+        key, equals, given = part.partition("=")
+        key = key.strip()
+        if not equals or not key or key in found:
+            what = "comes twice" if key in found else "is no key=value"
+            raise UsageError(
+                f"--endpoint is {text!r}, in which {part!r} {what}; expected pairs joined by commas. "
+                "Write it as --endpoint name=embed,kind=batch."
+            )
+        found[key] = value(Endpoint, key, given)
+    return found
+
+
+def value(model: type[BaseModel], key: str, text: str) -> Any:
+    """What a text, typed in a flag or at a question, means for a key of the model."""
+    field = model.model_fields.get(key)
+    if field is not None and field.annotation in (str, str | None):
+        return text
+    word = text.strip().lower()
+    if word in _WORDS:
+        return False if key == "timeout_s" and _WORDS[word] is None else _WORDS[word]
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,111 @@
+"""The `litgen` command: what it understands, and which exit code each error has.
+
+Everything but click is imported where it is used: `litgen --help` answers at once.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litgen_generator._version import __version__
+from litgen_generator.answers.texts import ENDPOINT, SERVICE
+from litgen_generator.errors import LitgenError
+
+INTERRUPTED = 130
+
+_ENDPOINT_KEYS = "\b\nKeys of --endpoint:\n" + "\n".join(f"  {key:<20}{text}" for key, text in ENDPOINT.items())
+
+
+def main() -> None:
+    """Run the command and turn what goes wrong into a sentence and an exit code."""
+    if sys.platform == "win32":
+        sys.exit("litgen: Windows is not supported; expected Linux or macOS. Run it in WSL.")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    try:
+        code = command.main(prog_name="litgen", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except LitgenError as error:
+        click.echo(f"litgen: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nlitgen: interrupted.", err=True)
+        code = INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"litgen: {place}{error.strerror or error}.", err=True)
+        code = LitgenError.exit_code
+    sys.exit(code)
+
+
+@click.group(name="litgen", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="litgen")
+def command() -> None:
+    """Turn a model in a Python function into a production service repository."""
+
+
+@command.command(epilog=_ENDPOINT_KEYS)
+@click.argument("name", required=False)
+@click.option("--description", metavar="TEXT", help=SERVICE["description"])
+@click.option("--endpoint", "endpoints", multiple=True, metavar="KEY=VALUE,...", help="An endpoint; once for each.")
+@click.option("--shutdown-api/--no-shutdown-api", default=None, help=SERVICE["shutdown_api"])
+@click.option("--drain-timeout-s", metavar="SECONDS", help=SERVICE["drain_timeout_s"])
+@click.option("--deployment", metavar="KIND", help=SERVICE["deployment"])
+@click.option("--ci", metavar="KIND", help=SERVICE["ci"])
+@click.option(
+    "--answers",
+    "answers_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answers in YAML or JSON (`litgen schema` says which); flags come first.",
+)
+@click.option("--defaults", is_flag=True, help="Ask nothing: what is not given has its default.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write; ./NAME unless given."
+)
+@click.option("--dry-run", is_flag=True, help="Print the files that would be written, and write nothing.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty; asks before it overwrites.")
+@click.option("-y", "--yes", is_flag=True, help="Answer yes to every question about writing.")
+@click.option("--no-git", is_flag=True, help="Make no repository and no first commit.")
+def new(
+    name: str | None,
+    answers_file: Path | None,
+    defaults: bool,
+    output: Path | None,
+    dry_run: bool,
+    force: bool,
+    yes: bool,
+    no_git: bool,
+    **flags: Any,
+) -> None:
+    """Make a new service in the folder NAME."""
+    from litgen_generator import new_command
+
+    new_command.run(
+        new_command.Request(
+            given=new_command.given(name, answers_file, flags),
+            defaults=defaults,
+            output=output,
+            dry_run=dry_run,
+            force=force,
+            yes=yes,
+            commit=not no_git,
+        )
+    )
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of the answers that `litgen new --answers` reads."""
+    import json
+
+    from litgen_generator.answers.model import Answers
+
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Answers.model_json_schema()}
+    click.echo(json.dumps(described, indent=2))

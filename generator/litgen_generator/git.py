@@ -1,0 +1,69 @@
+"""Running git: which git, with which surroundings, and what is said when it fails."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from litgen_generator.errors import LitgenError
+
+OLDEST = (2, 32)
+"""The first git that can be told, by GIT_CONFIG_GLOBAL, to read none of the owner's settings."""
+
+_PLACES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)
+
+
+def owner_environment() -> dict[str, str]:
+    """The owner's environment without what a hook of another repository leaves in it."""
+    return {key: value for key, value in os.environ.items() if key not in _PLACES}
+
+
+def neutral_environment() -> dict[str, str]:
+    """The owner's environment without any git setting: what git does then is the same on every machine."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key == "GIT_EXEC_PATH"}
+    return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def run(*arguments: str | Path, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", ok: Sequence[int] = (0,)) -> str:
+    """Run git and give what it prints.
+
+    Raises:
+        LitgenError: If git is not there or exits with a code that is not `ok`; with what it said.
+    """
+    command = ["git", *map(str, arguments)]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed program, its arguments never pass through a shell
+            command, cwd=cwd, env=dict(env), input=stdin, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise LitgenError(f"git is not on the PATH; expected git {_text(OLDEST)} or newer. Install it.") from None
+    if done.returncode not in ok:
+        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        raise LitgenError(f"git failed: {said}")
+    return done.stdout.decode(errors="replace").strip()
+
+
+def require() -> None:
+    """Make sure that git is there and new enough.
+
+    Raises:
+        LitgenError: If it is not, saying which one is wanted.
+    """
+    said = run("version", cwd=Path.cwd(), env=neutral_environment())
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    if numbers is None or tuple(map(int, numbers.groups())) < OLDEST:
+        raise LitgenError(f"git is {said!r}; expected git {_text(OLDEST)} or newer. Upgrade it.")
+
+
+def _text(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

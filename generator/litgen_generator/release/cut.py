@@ -1,0 +1,129 @@
+"""A release, cut: its bundle written, the version set everywhere, the changelog's section given its name."""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from litgen_generator import git
+from litgen_generator.errors import LitgenError, UsageError
+from litgen_generator.release import bundle
+from litgen_generator.release.source import RELEASES, VERSION_FILES, Source
+
+CHANGELOG = "CHANGELOG.md"
+UNRELEASED = "## Unreleased"
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_DEVELOPMENT = re.compile(r"\d+\.\d+\.\d+\.dev\d+")
+
+
+def set_version(root: Path, version: str) -> None:
+    """Write a version into every file that holds it."""
+    for path in VERSION_FILES:
+        text = (root / path).read_text(encoding="utf-8")
+        changed = re.sub(r'^__version__ = ".*"$', f'__version__ = "{version}"', text, flags=re.MULTILINE)
+        (root / path).write_text(changed, encoding="utf-8")
+    question = root / bundle.VERSION_FILE
+    changed = bundle.with_version(question.read_text(encoding="utf-8"), f"{version}+vendored")
+    question.write_text(changed, encoding="utf-8")
+
+
+def cut(root: Path, version: str) -> Path | None:
+    """Make the sources those of `version`.
+
+    Args:
+        root: A checkout.
+        version: `X.Y.Z` to release it, `X.Y.Z.devN` to begin working towards it.
+
+    Returns:
+        The release's bundle, or None for a version that is being worked towards.
+
+    Raises:
+        LitgenError: If it was released before, or is a patch release that changes more than the runtime. Then
+            no file is changed.
+    """
+    if _DEVELOPMENT.fullmatch(version):
+        set_version(root, version)
+        return None
+    if not _RELEASE.fullmatch(version):
+        raise UsageError(
+            f"VERSION is {version!r}; expected X.Y.Z, or X.Y.Z.devN to begin working towards it. "
+            "Write it as: make release VERSION=0.1.0"
+        )
+    target = root / RELEASES / f"v{version}.bundle"
+    if target.exists():
+        raise LitgenError(f"{version} was released already; expected a new version. Choose a higher one.")
+    changelog = root / CHANGELOG
+    section = f"{UNRELEASED}\n\n## {version} - {datetime.now(UTC):%Y-%m-%d}"
+    with _restored_on_failure(root, *VERSION_FILES, bundle.VERSION_FILE, CHANGELOG, f"{RELEASES}/{target.name}"):
+        set_version(root, version)
+        changelog.write_text(_with_section(changelog.read_text(encoding="utf-8"), section), encoding="utf-8")
+        bundle.build(Source(root), target)
+        _check_patch(root / RELEASES, version)
+    return target
+
+
+def _with_section(changelog: str, section: str) -> str:
+    before, found, after = changelog.partition(UNRELEASED)
+    if not found or not after.partition("\n## ")[0].strip():
+        raise LitgenError(f"{CHANGELOG} has nothing under {UNRELEASED!r}; expected what changed. Write it there first.")
+    return f"{before}{section}{after}"
+
+
+def _check_patch(releases: Path, version: str) -> None:
+    """Hold the promise that a patch release changes only the runtime's wheel and its pin."""
+    before = _previous_patch(releases, version)
+    if before is None:
+        return
+    old, new = _template(releases / f"v{before}.bundle"), _template(releases / f"v{version}.bundle")
+    changed = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+    if changed:
+        raise LitgenError(
+            f"{version} is a patch release, yet it changes {', '.join(changed)} since {before}; expected only the "
+            "runtime to change. Release it as a minor version."
+        )
+
+
+def _previous_patch(releases: Path, version: str) -> str | None:
+    major, minor, patch = _numbers(version)
+    patches = [
+        number[2]
+        for path in releases.glob(f"v{major}.{minor}.*.bundle")
+        if (number := _numbers(path.name.removeprefix("v").removesuffix(".bundle")))[2] < patch
+    ]
+    return f"{major}.{minor}.{max(patches)}" if patches else None
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch
+
+
+def _template(path: Path) -> dict[str, str]:
+    """The git entry of each file in a bundle, apart from the runtime's wheel and its version."""
+    with tempfile.TemporaryDirectory(prefix="litgen-release-") as folder:
+        env, clone = git.neutral_environment(), Path(folder)
+        git.run("clone", "--quiet", "--bare", path, clone, cwd=clone, env=env)
+        listed = git.run("ls-tree", "-r", "-z", "HEAD", cwd=clone, env=env)
+    entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+    return {
+        name: entry
+        for entry, _, name in entries
+        if name != bundle.VERSION_FILE and not (name.startswith(bundle.VENDOR) and name.endswith(".whl"))
+    }
+
+
+@contextmanager
+def _restored_on_failure(root: Path, *paths: str) -> Iterator[None]:
+    before = {path: (root / path).read_bytes() if (root / path).exists() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                (root / path).unlink(missing_ok=True)
+            else:
+                (root / path).write_bytes(content)
+        raise

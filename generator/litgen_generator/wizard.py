@@ -1,0 +1,146 @@
+"""The questions of `litgen new`, asked in a terminal one by one."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import questionary
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from litgen_generator.answers import sources
+from litgen_generator.answers.model import DEFAULT_MAX_BATCH_SIZE, DEFAULT_MAX_WAIT_S, Answers, Endpoint
+from litgen_generator.answers.problems import problems
+from litgen_generator.answers.questions import EXAMPLE_NAME
+from litgen_generator.answers.rules import rule_of
+
+Judge = Callable[[Any], str | None]
+"""Says what is wrong with an answer, if anything."""
+
+_STILL_OPEN: Mapping[str, Any] = {"timeout_s": False}
+"""What stands in for a later answer, so that an earlier one is not measured against its default."""
+
+
+def ask(given: Mapping[str, Any], missing: Sequence[str]) -> dict[str, Any]:
+    """Ask what is missing and add it to what was given.
+
+    Args:
+        given: Answers that are known to be good.
+        missing: The keys to ask for, in this order.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C.
+    """
+    answers = {**given}
+    for key in missing:
+        field = Answers.model_fields[key]
+        if key == "endpoints":
+            answers[key] = _ask_endpoints()
+        else:
+            default = "" if field.is_required() else field.default
+            answers[key] = _ask_one(Answers, key, default, _judge_service(key))
+    return answers
+
+
+def confirm(answers: Answers, target: Path, *, yes: bool) -> bool:
+    """Show what is about to be written and ask, unless `yes`, whether to go on."""
+    questionary.print(f"\n{summary(answers)}\n  folder: {target}\n")
+    return yes or bool(questionary.confirm("Write it?").unsafe_ask())
+
+
+def summary(answers: Answers) -> str:
+    """The answers, a line each, with a line for each endpoint."""
+    lines = []
+    for key, value in answers.model_dump(exclude_none=True).items():
+        endpoints = value if key == "endpoints" else []
+        lines += [
+            "  endpoint: " + ", ".join(f"{name}={_as_text(item)}" for name, item in endpoint.items())
+            for endpoint in endpoints
+        ] or [f"  {key}: {_as_text(value)}"]
+    return "\n".join(lines)
+
+
+def _ask_endpoints() -> list[dict[str, Any]]:
+    endpoints: list[dict[str, Any]] = []
+    another = True
+    while another:
+        questionary.print(f"\nEndpoint {len(endpoints) + 1}", style="bold")
+        endpoints.append(_ask_endpoint(endpoints))
+        another = questionary.confirm("Add another endpoint?", default=False).unsafe_ask()
+    return endpoints
+
+
+def _ask_endpoint(before: list[dict[str, Any]]) -> dict[str, Any]:
+    endpoint: dict[str, Any] = {}
+    for key, field in Endpoint.model_fields.items():
+        if _is_settled(key, endpoint):
+            continue
+        default = _suggested(key, field, endpoint)
+        judge = _judge_endpoint(key, endpoint, before)
+        endpoint[key] = _ask_one(Endpoint, key, default, judge)
+    return endpoint
+
+
+def _is_settled(key: str, endpoint: Mapping[str, Any]) -> bool:
+    """Whether an earlier answer leaves nothing to ask."""
+    if key in {"max_batch_size", "max_wait_s"}:
+        return bool(endpoint["kind"] == "single")
+    return key == "gpu_memory_fraction" and endpoint["devices"] == "cpu"
+
+
+def _suggested(key: str, field: FieldInfo, endpoint: Mapping[str, Any]) -> Any:
+    match key:
+        case "path":
+            return f"/{endpoint['name']}"
+        case "max_batch_size":
+            return DEFAULT_MAX_BATCH_SIZE
+        case "max_wait_s":
+            return DEFAULT_MAX_WAIT_S
+        case _:
+            return "" if field.is_required() else field.default
+
+
+def _judge_service(key: str) -> Judge:
+    """What is wrong with an answer about the service."""
+
+    def judge(value: Any) -> str | None:
+        answers = {"service_name": EXAMPLE_NAME, key: value}
+        return next((told.message for told in problems(answers) if told.at == key), None)
+
+    return judge
+
+
+def _judge_endpoint(key: str, endpoint: Mapping[str, Any], before: list[dict[str, Any]]) -> Judge:
+    """What is wrong with an answer about an endpoint, beside its own earlier ones and the other endpoints."""
+
+    def judge(value: Any) -> str | None:
+        candidate = {**_STILL_OPEN, **endpoint, key: value}
+        answers = {"service_name": EXAMPLE_NAME, "endpoints": [*before, candidate]}
+        answered = {f"endpoints[{len(before)}].{name}" for name in (*endpoint, key)}
+        return next((told.message for told in problems(answers) if told.at in answered), None)
+
+    return judge
+
+
+def _ask_one(model: type[BaseModel], key: str, default: Any, judge: Judge) -> Any:
+    """Ask one question until its answer is good."""
+    field = model.model_fields[key]
+    questionary.print(field.description or "", style="fg:ansibrightblack")
+    choices = rule_of(field).schema.get("enum")
+    if choices:
+        return questionary.select(key, choices=choices, default=default).unsafe_ask()
+    if field.annotation is bool:
+        return questionary.confirm(key, default=default).unsafe_ask()
+    text = questionary.text(
+        key,
+        default=_as_text(default),
+        validate=lambda text: judge(sources.value(model, key, text.strip())) or True,
+        validate_while_typing=False,
+    ).unsafe_ask()
+    return sources.value(model, key, text.strip())
+
+
+def _as_text(value: Any) -> str:
+    """A value as it is typed in a flag or at a question."""
+    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)

@@ -1,0 +1,37 @@
+"""Puts the template's bundle into the generator's wheel: from a checkout, an sdist or a plain source folder."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class TemplateBundleHook(BuildHookInterface[Any]):
+    """Builds the bundle of an unreleased version; a released one is committed, and is checked."""
+
+    _scratch: Path | None = None
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the bundle of this version, unless the installation is to read the checkout itself."""
+        if version == "editable":
+            return
+        sys.path.insert(0, str(Path(self.root, "generator")))
+        from litgen_generator.release import bundle, current
+        from litgen_generator.release.source import Source
+
+        source = Source(Path(self.root))
+        if source.is_released:
+            current.released(source)
+            return
+        self._scratch = Path(tempfile.mkdtemp(prefix="litgen-build-"))
+        name = f"{source.tag}.bundle"
+        bundle.build(source, self._scratch / name)
+        build_data["force_include"][str(self._scratch / name)] = f"litgen_generator/releases/{name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was built on the way."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch)

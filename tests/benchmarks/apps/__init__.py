@@ -1,0 +1,1 @@
+"""The same small works, written for each contender as its own documentation would."""

@@ -1,0 +1,29 @@
+"""noop in a bare Starlette route: parse, compute, reply, all in the HTTP process. The ceiling without a worker."""
+
+import sys
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.benchmarks.apps.noop.schemas import NoopRequest, NoopResponse
+
+
+async def livez(_request: Request) -> Response:
+    """Say that the server is up."""
+    return Response("ok")
+
+
+async def predict(request: Request) -> Response:
+    """Return the square."""
+    given = NoopRequest.model_validate_json(await request.body())
+    squared = NoopResponse(y=given.x * given.x)
+    return Response(squared.model_dump_json(), media_type="application/json")
+
+
+app = Starlette(routes=[Route("/livez", livez), Route("/predict", predict, methods=["POST"])])
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)

@@ -1,0 +1,356 @@
+"""Clients that are slow, silent, wrong or gone (docs/behavior.md, 2)."""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import wire
+from tests.services import Running, act, config, eventually, serving, square
+
+pytestmark = pytest.mark.xdist_group("connections")
+
+HEADER_S, BODY_S = 1.5, 2.5
+LATE_S = 3.0  # the sweep comes twice a second; the rest is for a busy machine
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One service with short limits for clients; it is unharmed in the end and has logged no fault of its own."""
+    limits = {"header_timeout_s": HEADER_S, "body_timeout_s": BODY_S, "max_json_bytes": "50MB"}
+    path = config(tmp_path_factory.mktemp("connections"), {"square": square(), "act": act()}, limits)
+    with serving(path) as running:
+        before = sorted(process.pid for process in running.marked.processes())
+        yield running
+        assert running.post("/square", {"x": 3}).json() == {"x": 9}
+        assert eventually(lambda: running.get("/health").json()["in_flight"] == 0)
+        assert sorted(process.pid for process in running.marked.processes()) == before
+        assert all(word not in running.log() for word in ("inside the runtime", "ASGI", "http/server.py"))
+
+
+@pytest.fixture
+def client(service: Running) -> Iterator[wire.Wire]:
+    """A raw connection to it."""
+    with wire.connected(service.port) as connection:
+        yield connection
+
+
+def assert_refused(reply: wire.Reply | None, status: int, code: str) -> None:
+    """Check a problem that was written without the app."""
+    assert reply is not None
+    assert (reply.status, reply.json()["code"]) == (status, code)
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["connection"] == "close"
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def command(action: str, **more: Any) -> bytes:
+    """Return the body that tells ``Act`` what to do."""
+    return json.dumps({"do": action, **more}).encode()
+
+
+@pytest.mark.parametrize("sent", [b"", b"P", b"POST /square HTTP/1.1\r\nHost: x\r\nX-A: b"])
+def test_headers_that_never_come(client: wire.Wire, sent: bytes) -> None:
+    """A connection without complete headers is cut after header_timeout_s, with 408 or without a word."""
+    client.send(sent)
+    began = time.monotonic()
+    reply = client.reply()
+    if reply is not None:
+        assert_refused(reply, 408, "client-too-slow")
+        assert client.ended()
+    assert HEADER_S - 0.1 <= time.monotonic() - began < HEADER_S + LATE_S
+
+
+def test_headers_that_drip(client: wire.Wire) -> None:
+    """Bytes that keep coming do not extend the limit."""
+    client.sock.settimeout(0.1)
+    client.send(b"POST /square HTTP/1.1\r\nX-Drip: ")
+    began = time.monotonic()
+    while time.monotonic() - began < HEADER_S + LATE_S:
+        client.send(b"a")
+        try:
+            assert_refused(client.reply(), 408, "client-too-slow")
+        except TimeoutError:
+            continue
+        break
+    assert HEADER_S - 0.1 <= time.monotonic() - began < HEADER_S + LATE_S
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+def test_bodies_that_never_end(client: wire.Wire, framing: str) -> None:
+    """A body that is not complete within body_timeout_s is 408, even while it drips."""
+    client.send(f"POST /square HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
+    client.sock.settimeout(0.2)
+    began = time.monotonic()
+    reply = None
+    while reply is None and time.monotonic() - began < BODY_S + LATE_S:
+        client.send(b" " if "Length" in framing else wire.chunk(b" "))
+        try:
+            reply = client.reply()
+            break
+        except TimeoutError:
+            continue
+    assert_refused(reply, 408, "client-too-slow")
+    assert BODY_S - 0.1 <= time.monotonic() - began < BODY_S + LATE_S
+
+
+def test_an_idle_connection_is_not_cut_between_requests(client: wire.Wire) -> None:
+    """header_timeout_s does not count the pause between two requests."""
+    for _ in range(2):
+        client.send(wire.get("/livez"))
+        assert client.expect().status == 200
+        time.sleep(HEADER_S + 1)
+    client.send(wire.get("/livez"))
+    assert client.expect().status == 200
+
+
+@pytest.mark.parametrize("size", [70_000, 200_000, 5_000_000])
+@pytest.mark.parametrize("shape", ["one", "many", "url", "endless"])
+def test_a_huge_header_block(service: Running, shape: str, size: int) -> None:
+    """Headers over 64 KiB are 431, whether in one line, in many, in the URL, or without an end."""
+    block = {
+        "one": b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * size + b"\r\n\r\n",
+        "many": b"GET /livez HTTP/1.1\r\n" + b"X-A: aaaaaaaaaa\r\n" * (size // 17) + b"\r\n",
+        "url": b"GET /livez?" + b"a" * size + b" HTTP/1.1\r\n\r\n",
+        "endless": b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * size,
+    }[shape]
+    with wire.connected(service.port) as client:
+        client.send(block)
+        reply = client.reply()
+        if reply is None:
+            assert size > 1_000_000, "only a client that is still sending may miss the answer"
+        else:
+            assert_refused(reply, 431, "headers-too-large")
+            assert client.ended()
+
+
+def test_large_headers_within_the_limit(client: wire.Wire) -> None:
+    """30 KB of headers are fine, on a second request of the connection too."""
+    for _ in range(3):
+        client.send(wire.get("/livez", "X-A: " + "a" * 30_000))
+        assert client.expect().status == 200
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET /livez HTTP/9.9\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nno colon here\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n: empty\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nX: a\x00b\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /square HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\r\n" * 10 + b"\x00",
+        b"CONNECT x:1 HTTP/1.1\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+    ],
+    ids=range(16),
+)
+def test_what_is_not_http(client: wire.Wire, garbage: bytes) -> None:
+    """Bytes that are not HTTP/1.1 are 400 invalid-http, and the connection is closed."""
+    client.send(garbage)
+    assert_refused(client.reply(), 400, "invalid-http")
+    assert client.ended()
+
+
+def test_options_star(client: wire.Wire) -> None:
+    """A request for no path in particular gets a 4xx problem."""
+    client.send(wire.get("*", method="OPTIONS"))
+    reply = client.expect()
+    assert 400 <= reply.status < 500
+    assert reply.headers["content-type"] == "application/problem+json"
+
+
+def test_pipelined_requests_are_answered_in_order(client: wire.Wire) -> None:
+    """Requests sent without waiting are answered one by one, in order, slow ones and errors among them."""
+    numbers = range(20)
+    requests = [wire.post("/square", b'{"x": %d}' % number) for number in numbers]
+    slow = wire.post("/act", command("sleep", seconds=0.5))
+    client.send(slow + b"".join(requests) + wire.post("/square", b"{") + wire.get("/nowhere") + requests[7])
+    assert client.expect().json()["value"] == 0.5
+    assert [client.expect().json()["x"] for _ in numbers] == [number * number for number in numbers]
+    assert [client.expect().status for _ in range(3)] == [400, 404, 200]
+
+
+@pytest.mark.parametrize(
+    ("behind", "statuses"),
+    [
+        (b"POST /square HTTP/1.1\r\nHos", {408}),
+        (b'POST /square HTTP/1.1\r\nContent-Length: 8\r\n\r\n{"x"', {408}),
+        (b"garbage\r\n\r\n", {400}),
+        (b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * 100_000, {408, 431}),
+    ],
+    ids=["headers", "body", "garbage", "huge"],
+)
+def test_what_comes_behind_a_slow_request_does_not_harm_it(client: wire.Wire, behind: bytes, statuses: set[int]) -> None:
+    """A slow request gets its own answer first, whatever is pipelined behind it; then that gets its own."""
+    client.send(wire.post("/act", command("sleep", seconds=4)))
+    client.send(behind)
+    first = client.expect()
+    assert (first.status, first.json().get("value")) == (200, 4)
+    second = client.reply()
+    if second is not None:
+        assert second.status in statuses
+    assert client.ended()
+
+
+def test_a_pipelined_body_may_come_later(client: wire.Wire) -> None:
+    """The time that we let a pipelined request wait is not held against its client."""
+    client.send(wire.post("/act", command("sleep", seconds=4)))
+    client.send(b"POST /square HTTP/1.1\r\nContent-Length: 8\r\n\r\n")
+    assert client.expect().status == 200
+    client.send(b'{"x": 5}')
+    assert client.expect().json() == {"x": 25}
+
+
+def test_expect_continue(client: wire.Wire) -> None:
+    """Expect: 100-continue is answered before the body is sent."""
+    client.send(b"POST /square HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n")
+    assert client.expect().status == 100
+    client.send(b'{"x": 4}')
+    assert client.expect().json() == {"x": 16}
+
+
+def test_expect_continue_of_too_much(client: wire.Wire) -> None:
+    """A body that would be too large is refused before it is sent."""
+    client.send(b"POST /square HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 50000001\r\n\r\n")
+    assert client.expect().status == 413
+    assert client.ended()
+
+
+@pytest.mark.parametrize("header", ["X: y", "Connection: keep-alive"])
+def test_http_1_0(client: wire.Wire, header: str) -> None:
+    """An HTTP/1.0 request is answered and its connection closed."""
+    client.send(wire.post("/square", b'{"x": 2}', header, version="1.0"))
+    reply = client.expect()
+    assert (reply.json(), reply.headers["connection"]) == ({"x": 4}, "close")
+    assert client.ended()
+
+
+def test_connection_close(client: wire.Wire) -> None:
+    """Connection: close is obeyed."""
+    client.send(wire.get("/livez", "Connection: close"))
+    assert client.expect().status == 200
+    assert client.ended()
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "h2c"])
+def test_an_upgrade_is_ignored(client: wire.Wire, upgrade: str) -> None:
+    """A request that offers another protocol is answered in this one."""
+    client.send(wire.post("/square", b'{"x": 2}', "Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}"))
+    assert client.expect().json() == {"x": 4}
+    with wire.connected(client.sock.getpeername()[1]) as another:
+        another.send(wire.get("/livez", "Connection: Upgrade", f"Upgrade: {upgrade}"))
+        assert another.expect().status == 200
+
+
+def test_chunks_of_every_size(client: wire.Wire) -> None:
+    """A body in chunks of one byte, with extensions and trailers, is read."""
+    client.send(b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for byte in b'{"x": 12}':
+        client.send(b"1;extension=1\r\n%c\r\n" % byte)
+    client.send(b"0\r\nX-Trailer: a\r\n\r\n")
+    assert client.expect().json() == {"x": 144}
+
+
+def test_requests_in_single_bytes(client: wire.Wire) -> None:
+    """A request that comes byte by byte is answered like any other."""
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in wire.post("/square", b'{"x": 12}'):
+        client.send(bytes([byte]))
+    assert client.expect().json() == {"x": 144}
+
+
+def test_a_body_that_is_not_read(client: wire.Wire) -> None:
+    """After a refusal that does not read the body, the connection's next request is still understood."""
+    client.send(wire.post("/nowhere", b'{"x": 1}') + wire.post("/square", b'{"x": 3}'))
+    assert client.expect().status == 404
+    assert client.expect().json() == {"x": 9}
+    body = b"GET /livez HTTP/1.1\r\n\r\n" * 10
+    client.send(b"GET /square HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body + wire.get("/readyz"))
+    assert client.expect().status == 405
+    assert client.expect().json()["status"] == "ready"
+
+
+def vanish(client: wire.Wire) -> None:
+    """End a connection with a reset."""
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.sock.close()
+
+
+def test_clients_that_vanish(service: Running) -> None:
+    """Clients that leave in headers, in a body, or while they wait, leave nothing behind."""
+    sent = [
+        b"POST /square HTTP/1.1\r\nHo",
+        b"POST /square HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"POST /nowhere HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+        wire.post("/act", command("sleep", seconds=0.2)),
+        wire.post("/act", command("large", number=5_000_000)),
+        wire.post("/act", command("raise")) * 3,
+    ]
+    for data in sent * 2:
+        with wire.connected(service.port) as client:
+            client.send(data)
+            time.sleep(0.05)
+            vanish(client)
+    assert eventually(lambda: service.get("/health").json()["in_flight"] == 0)
+    assert service.post("/square", {"x": 2}).json() == {"x": 4}
+
+
+def test_a_client_that_half_closes(client: wire.Wire) -> None:
+    """A client that has nothing more to say still gets its answer, or a closed connection."""
+    client.send(wire.post("/square", b'{"x": 2}'))
+    client.sock.shutdown(socket.SHUT_WR)
+    reply = client.reply()
+    assert reply is None or reply.json() == {"x": 4}
+    assert client.ended()
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET /livez HT"])
+def test_a_client_that_does_not_read(service: Running, behind: bytes) -> None:
+    """A client that leaves its answer unread is cut after body_timeout_s, whatever it sends behind."""
+    with wire.connected(service.port) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(wire.post("/act", command("large", number=40_000_000)) + behind)
+
+        def connections() -> int:
+            address = client.sock.getsockname()[1]
+            return sum(f"{address:04X}" in line.split()[2] for line in tcp(service) if line.split()[3] == "01")
+
+        assert eventually(lambda: connections() == 1)
+        time.sleep(1)
+        assert eventually(lambda: connections() == 0, HEADER_S + BODY_S + 10)
+
+
+def tcp(service: Running) -> list[str]:
+    """Return the kernel's list of connections at the service's port."""
+    with open(f"/proc/{service.pid}/net/tcp") as lines:
+        return [line for line in lines if f":{service.port:04X} " in line.split()[1] + " "]
+
+
+def test_many_silent_connections(service: Running) -> None:
+    """300 silent connections do not keep others out, and are gone after the limit."""
+    silent = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(300)]
+    try:
+        for _ in range(5):
+            assert service.post("/square", {"x": 2}).json() == {"x": 4}
+            assert service.get("/readyz").status_code == 200
+        for sock in silent:
+            sock.settimeout(HEADER_S + LATE_S)
+            while sock.recv(65_536):
+                pass
+    finally:
+        for sock in silent:
+            sock.close()

@@ -1,0 +1,107 @@
+"""Which answers are rendered: every pair of choices at least once, plus names and sizes at their limits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from allpairspy import AllPairs
+
+Row = dict[str, Any]
+"""Answers, as a file of them says them."""
+
+LONG_SERVICE = "service-with-a-name-as-long-as-may-be-ok"
+LONG_ENDPOINT = "endpointwithanameaslongasitmaypossiblybe"
+MANY_PARTS = "a_b_c_d_e_f_g_h_i_j_k_l_m_n_o_p_q_r_s_t"
+
+_SERVICE: dict[str, Sequence[Any]] = {
+    "service_name": ["x", "my-service", "my_other_service", LONG_SERVICE, "v2"],
+    "description": [
+        "Embeds sentences.",
+        "# It's a #1 service: *bold*, [linked](x) & 50 % off",
+        "'quoted', key: value, - dash, | pipe, ~ tilde, @ at, ! bang, ? mark",
+        "Größe 文字 🦊 – naïve; x" + " and so on" * 17,
+    ],
+    "shutdown_api": [False, True],
+    "drain_timeout_s": [0, 0.25, 30.0, 3600],
+    "deployment": ["kubernetes", "docker", "none"],
+    "ci": ["github", "none"],
+    "others": [0, 1, 11],
+}
+_ENDPOINT: dict[str, Sequence[Any]] = {
+    "name": ["embed", "x", LONG_ENDPOINT, MANY_PARTS, "service", "conftest"],
+    "path": [None, "/v1/embed", "/-/..._/~x", "/" + "long/" * 30 + "path"],
+    "kind": ["batch", "single"],
+    "framework": ["torch", "python"],
+    "devices": ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
+    "workers_per_device": [1, 2, 64],
+    "gpu_memory_fraction": [None, 0.01, 1],
+    "max_batch_size": [None, 1, 4096],
+    "max_wait_s": [None, 0, 0.00001],
+    "timeout_s": [30.0, 0.5, False, -1, 86400],
+    "queue_max_size": [1024, 1, 1_000_000],
+}
+_BOOTED: dict[str, Sequence[Any]] = {
+    "service_name": ["my-service", LONG_SERVICE],
+    "kind": ["batch", "single"],
+    "framework": ["python", "torch"],
+    "devices": ["auto", "cpu", "cuda:0,2"],
+    "workers_per_device": [1, 2],
+    "max_batch_size": [None, 1],
+    "timeout_s": [30.0, False],
+    "queue_max_size": [1024, 1],
+    "shutdown_api": [False, True],
+    "others": [0, 2],
+}
+
+
+def rendered() -> list[Row]:
+    """Answers that every choice of ``litgen new`` meets every other in; each is rendered and linted."""
+    return [_answers(row) for row in _pairs({**_SERVICE, **_ENDPOINT})] + booted()
+
+
+def booted() -> list[Row]:
+    """The rows, fewer of them, that are also installed and run: every pair of what acts at run time."""
+    return [_answers(row) for row in _pairs(_BOOTED)]
+
+
+def title(answers: Row) -> str:
+    """Return the row in a few words, for a test's name."""
+    first = answers["endpoints"][0]
+    words = [first.get("framework", "torch"), first.get("kind", "batch"), first.get("devices", "auto")]
+    return "-".join([answers["service_name"][:10], *words, str(len(answers["endpoints"]))])
+
+
+def _pairs(choices: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    names = list(choices)
+    rows = AllPairs(
+        [choices[name] for name in names],
+        filter_func=lambda row: _is_allowed(dict(zip(names, row, strict=False))),
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _is_allowed(row: Mapping[str, Any]) -> bool:
+    """Whether litgen takes these choices together; AllPairs asks with rows that are only begun."""
+    single = row.get("kind") == "single"
+    share = row.get("gpu_memory_fraction")
+    return not (
+        (single and (row.get("max_batch_size") is not None or row.get("max_wait_s") is not None))
+        or (row.get("devices") == "cpu" and share is not None)
+        or (share is not None and share * row.get("workers_per_device", 1) > 1)
+    )
+
+
+def _answers(row: Mapping[str, Any]) -> Row:
+    """Turn a row into answers: what is None is not given, and ``others`` are endpoints with defaults."""
+    endpoint = {key: value for key, value in row.items() if key in _ENDPOINT and value is not None}
+    endpoint.setdefault("name", "embed")
+    others = [
+        {
+            "name": f"other_{i}",
+            "framework": ("python", "torch")[i % 3 == 2],
+            "kind": ("single", "batch")[i % 2],
+            "devices": ("cpu", "auto")[i % 2],
+        }
+        for i in range(row["others"])
+    ]
+    answers = {key: value for key, value in row.items() if key in _SERVICE and key != "others"}
+    return {**answers, "endpoints": [endpoint, *others]}

@@ -1,0 +1,217 @@
+"""Every other file of every render: what it holds, and what the outside judges of its format say."""
+
+import math
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from litgen_runtime.settings import load
+
+from tests.template.rendering import Render, run
+
+YAMLLINT = """
+extends: default
+rules:
+  line-length: {max: 120}
+  document-start: disable
+  truthy: {check-keys: false}
+  comments: {min-spaces-from-content: 1}
+"""
+ALWAYS = [
+    *(".copier-answers.yml", ".gitattributes", ".gitignore", ".litgen/template.bundle"),
+    *(".pre-commit-config.yaml", "Makefile", "README.md", "pyproject.toml", "service.toml"),
+    *("tests/__init__.py", "tests/conftest.py", "tests/endpoints/__init__.py", "tests/test_service.py"),
+    "vendor/README.md",
+]
+DOCKER = [".dockerignore", "Dockerfile", "compose.yaml"]
+KUBERNETES = [f"deploy/kubernetes/{name}.yaml" for name in ("deployment", "kustomization", "service")]
+WORKFLOW = [".github/workflows/ci.yml"]
+
+
+def judge(name: str) -> Path:
+    """Return a command that is installed beside this Python."""
+    return Path(sys.executable).with_name(name)
+
+
+def every(renders: list[Render], pattern: str) -> list[Path]:
+    """Return the files of all renders that a pattern finds; there must be some."""
+    found = sorted(path for each in renders for path in each.folder.glob(pattern))
+    assert found
+    return found
+
+
+def deployment(render: Render) -> dict[str, Any]:
+    """Return the pod's specification."""
+    document: dict[str, Any] = yaml.safe_load(render.text("deploy/kubernetes/deployment.yaml"))
+    pod: dict[str, Any] = document["spec"]["template"]["spec"]
+    return pod
+
+
+def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
+    """What a choice does not need is not there, and no name is left half rendered."""
+    for each in renders:
+        names = [endpoint["name"] for endpoint in each.answers["endpoints"]]
+        source = f"src/{each.package}"
+        wheel = next(each.file("vendor").glob("*.whl")).name
+        expected = {
+            *ALWAYS,
+            *(DOCKER if each.answers.get("deployment") != "none" else []),
+            *(KUBERNETES if each.answers.get("deployment", "kubernetes") == "kubernetes" else []),
+            *(WORKFLOW if each.answers.get("ci", "github") == "github" else []),
+            *([".env.example"] if each.answers["shutdown_api"] else []),
+            *(f"{source}/{name}" for name in ("__init__.py", "py.typed", "endpoints/__init__.py")),
+            *(f"{source}/endpoints/{n}/{f}.py" for n in names for f in ("__init__", "model", "schemas")),
+            *(f"tests/endpoints/test_{name}.py" for name in names),
+            f"vendor/{wheel}",
+        }
+        files = {path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()}
+        assert files == expected
+
+
+def test_every_text_is_tidy(renders: list[Render]) -> None:
+    """No trailing blanks, no missing or doubled last line, nothing left of the template's own language."""
+    for each in renders:
+        for path in each.folder.rglob("*"):
+            if not path.is_file() or path.suffix in (".whl", ".bundle"):
+                continue
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
+            assert not text or (text.endswith("\n") and not text.endswith("\n\n")), path
+            assert not re.search(r"{%|{#|(?<!\$){{", text), path
+
+
+def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Render]) -> None:
+    """The runtime reads every service.toml, and finds in it what was answered."""
+    for each in renders:
+        settings = load(each.file("service.toml"), environ={})
+        assert settings.shutdown.api == each.answers["shutdown_api"]
+        assert settings.shutdown.drain_timeout_s == each.answers.get("drain_timeout_s", 30.0)
+        for answer in each.answers["endpoints"]:
+            endpoint = settings.endpoints[answer["name"]]
+            timeout = answer.get("timeout_s", 30.0)
+            assert endpoint.path == answer.get("path", f"/{answer['name']}")
+            assert endpoint.timeout_s == (None if timeout in (False, -1) else timeout)
+            assert endpoint.workers.devices == answer.get("devices", "auto")
+            assert endpoint.workers.per_device == answer.get("workers_per_device", 1)
+            assert endpoint.workers.gpu_memory_fraction == answer.get("gpu_memory_fraction")
+            assert endpoint.queue.max_size == answer.get("queue_max_size", 1024)
+            assert (endpoint.batching is None) == (answer.get("kind", "batch") == "single")
+            if endpoint.batching:
+                assert endpoint.batching.max_size == answer.get("max_batch_size", 32)
+                assert endpoint.batching.max_wait_s == answer.get("max_wait_s", 0.005)
+
+
+def test_pyproject_holds_what_was_answered(renders: list[Render]) -> None:
+    """The description survives TOML; torch is asked for only where an endpoint uses it; the pin is the wheel's."""
+    for each in renders:
+        document = tomllib.loads(each.text("pyproject.toml"))
+        project = document["project"]
+        frameworks = {endpoint.get("framework", "torch") for endpoint in each.answers["endpoints"]}
+        assert project["name"] == each.answers["service_name"]
+        assert project["description"] == each.answers.get("description", project["description"])
+        assert any(word.startswith("torch==") for word in project["dependencies"]) == ("torch" in frameworks)
+        assert each.file(document["tool"]["uv"]["sources"]["litgen-runtime"]["path"]).is_file()
+        assert project["dependencies"][0].removeprefix("litgen-runtime==") in next(
+            path.name for path in each.file("vendor").glob("*.whl")
+        )
+
+
+def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(renders: list[Render]) -> None:
+    """The description comes first, each endpoint has its own curl line, and no link is broken."""
+    for each in renders:
+        text = each.text("README.md")
+        unescaped = re.sub(r"\\([*#|\[\]])", r"\1", text)
+        assert each.answers.get("description", "") in unescaped
+        asked = [shlex.split(line)[1] for line in text.splitlines() if line.startswith("curl http")]
+        paths = [endpoint.get("path", f"/{endpoint['name']}") for endpoint in each.answers["endpoints"]]
+        assert asked == [f"http://127.0.0.1:8000{path}" for path in paths]
+        for target in re.findall(r"(?<!\\)\]\(([^)#]+)\)", text):
+            assert each.file(target).is_file()
+
+
+def test_pods_get_the_time_that_a_drain_needs(renders: list[Render]) -> None:
+    """A pod serves on 5 s, drains, stops its workers in 5 s, with 5 s to spare; compose gives no less."""
+    for each in renders:
+        grace = math.ceil(5 + each.answers.get("drain_timeout_s", 30.0) + 5 + 5)
+        if each.file("compose.yaml").exists():
+            service = yaml.safe_load(each.text("compose.yaml"))["services"][each.answers["service_name"]]
+            assert service["stop_grace_period"] == f"{grace}s"
+        if each.file("deploy").exists():
+            pod = deployment(each)
+            env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
+            assert pod["terminationGracePeriodSeconds"] == grace
+            assert env["LITGEN__SHUTDOWN__DELAY_S"] == "5"
+            assert ("SHUTDOWN_API_KEY" in env) == each.answers["shutdown_api"]
+
+
+def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> None:
+    """Start and readiness ask whether models have loaded; liveness only whether the process answers."""
+    for each in renders:
+        if each.file("deploy").exists():
+            (container,) = deployment(each)["containers"]
+            service = yaml.safe_load(each.text("deploy/kubernetes/service.yaml"))["spec"]
+            assert container["startupProbe"]["httpGet"]["path"] == "/readyz"
+            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+            assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+            assert service["ports"][0]["targetPort"] == container["ports"][0]["name"]
+
+
+@pytest.mark.parametrize(("devices", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)])
+def test_gpus_are_asked_for_when_an_endpoint_names_them(renders: list[Render], devices: str, gpus: int) -> None:
+    """A pod and a container get as many GPUs as the highest one that is named."""
+    rows = [each for each in renders if each.file("deploy").exists()]
+    rows = [each for each in rows if {e.get("devices", "auto") for e in each.answers["endpoints"]} <= {devices, "cpu", "auto"}]
+    rows = [each for each in rows if each.answers["endpoints"][0].get("devices", "auto") == devices]
+    assert rows
+    for each in rows:
+        limits = deployment(each)["containers"][0]["resources"]["limits"]
+        service = yaml.safe_load(each.text("compose.yaml"))["services"][each.answers["service_name"]]
+        assert limits.get("nvidia.com/gpu", 0) == gpus
+        reserved = service.get("deploy", {"resources": {"reservations": {"devices": [{"count": 0}]}}})
+        assert reserved["resources"]["reservations"]["devices"][0]["count"] == gpus
+
+
+def test_kustomize_finds_what_it_lists(renders: list[Render]) -> None:
+    """Every resource of the kustomization is a file beside it, and its image is the deployment's."""
+    for each in renders:
+        if each.file("deploy").exists():
+            document = yaml.safe_load(each.text("deploy/kubernetes/kustomization.yaml"))
+            assert all(each.file(f"deploy/kubernetes/{name}").is_file() for name in document["resources"])
+            assert document["images"][0]["name"] == deployment(each)["containers"][0]["image"]
+
+
+def test_yamllint_finds_nothing(renders: list[Render]) -> None:
+    """Every YAML file that a person may edit is well-formed and tidy."""
+    files = [*every(renders, "**/*.yaml"), *every(renders, ".pre-commit-config.yaml")]
+    files += every(renders, ".github/workflows/*.yml")
+    run(judge("yamllint"), "--strict", "-d", YAMLLINT, *files, cwd=renders[0].folder)
+
+
+def test_hadolint_finds_nothing(renders: list[Render]) -> None:
+    """Every Dockerfile follows the rules of hadolint."""
+    run(judge("hadolint"), *every(renders, "Dockerfile"), cwd=renders[0].folder)
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml"),
+        ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+        ("vendor.compose-spec", "compose.yaml"),
+    ],
+)
+def test_workflows_and_compose_files_fit_their_schemas(renders: list[Render], schema: str, pattern: str) -> None:
+    """GitHub and Docker Compose will take the files, and no job can hang for hours."""
+    run(judge("check-jsonschema"), "--builtin-schema", schema, *every(renders, pattern), cwd=renders[0].folder)
+
+
+@pytest.mark.parametrize("name", ["deployment", "service"])
+def test_manifests_fit_kubernetes(renders: list[Render], name: str) -> None:
+    """Kubernetes knows every field of the manifests."""
+    files = every(renders, f"deploy/kubernetes/{name}.yaml")
+    run(judge("kubernetes-validate"), "--strict", "--quiet", *files, cwd=renders[0].folder)

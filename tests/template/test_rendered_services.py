@@ -1,0 +1,83 @@
+"""Renders as services: installed by their own make, passing their own tests, answering and draining."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.template import matrix
+from tests.template.rendering import Render, run
+from tests.template.started import sent, started
+
+KEY = "a-key-for-this-test-only"
+ROWS = [
+    pytest.param(i, id=matrix.title(row), marks=pytest.mark.xdist_group(f"row-{i}"))
+    for i, row in enumerate(matrix.booted())
+]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module", params=ROWS)
+def project(
+    request: pytest.FixtureRequest, renders: list[Render], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Render]:
+    """A row, in a folder where it can be installed."""
+    row = matrix.booted()[request.param]
+    render = next(each for each in renders if each.answers == row)
+    folder = tmp_path_factory.mktemp("project") / "project"
+    shutil.copytree(render.folder, folder)
+    yield Render(row, folder)
+    shutil.rmtree(folder)
+
+
+def test_a_render_installs_and_passes_its_own_tests(project: Render) -> None:
+    """`make test`, the one command that the README promises, makes the environment and succeeds."""
+    said = run("make", "test", cwd=project.folder)
+    assert f"{3 * len(project.answers['endpoints']) + 6} passed" in said
+
+
+def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_path: Path) -> None:
+    """Started by its own command, it answers every curl line of its README, and ends with 0."""
+    run("make", ".venv/installed", cwd=project.folder)
+    env = {
+        f"LITGEN__ENDPOINTS__{endpoint['name'].upper()}__WORKERS__DEVICES": "auto"
+        for endpoint in project.answers["endpoints"]
+        if "cuda" in endpoint["devices"]
+    }
+    command = (project.file(".venv/bin") / project.answers["service_name"], "serve", "--host", "127.0.0.1", "--port", "0")
+    lines = [line for line in project.text("README.md").splitlines() if line.startswith("curl ")]
+    asks = [line for line in lines if "/shutdown" not in line]
+    stops = [line.replace("$SHUTDOWN_API_KEY", KEY) for line in lines if line not in asks]
+    with started(
+        *command, cwd=project.folder, log_path=tmp_path / "log", env={**env, "SHUTDOWN_API_KEY": KEY}
+    ) as service:
+        for line in asks:
+            answer = sent(line, service.url)
+            assert answer.status_code == 200, answer.text
+            assert len(answer.json()["vector"]) == 64
+        if project.answers["shutdown_api"]:
+            assert sent(stops[0], service.url).is_success
+            assert service.exit_code() == 0
+        else:
+            assert service.terminate() == 0
+        assert KEY not in service.log()
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(service.url + "/livez")
+
+
+def test_without_uv_pip_does_the_same(renders: list[Render], tmp_path: Path) -> None:
+    """`make test` succeeds where there is no uv: venv and pip install the wheel in vendor/ and the rest."""
+    row = next(row for row in matrix.booted() if not any(e["framework"] == "torch" for e in row["endpoints"]))
+    folder = tmp_path / "project"
+    shutil.copytree(next(each for each in renders if each.answers == row).folder, folder)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("make", "sh", "touch"):
+        (tools / tool).symlink_to(shutil.which(tool) or "")
+    (tools / "python3").symlink_to(sys.executable)
+    run("make", "test", cwd=folder, env={"PATH": str(tools)})
+    assert not (folder / "uv.lock").exists()

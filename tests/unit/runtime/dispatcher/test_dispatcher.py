@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.errors import DeadlineExceeded, Draining, PredictFailed, QueueFull, WorkerDied
+from litgen_runtime.testing import FakeClock
+from litgen_runtime.transport.frames import Result
+from tests.unit.runtime.fakes import FakeWorker, run, turns
+from tests.unit.runtime.mini import choices
+
+
+def dispatcher(
+    max_size: int | None = None,
+    timeout_s: float | bool = 30.0,
+    queue: int = 1024,
+) -> Dispatcher:
+    """Return the dispatcher of an endpoint with these choices."""
+    batching = None if max_size is None else {"max_size": max_size}
+    embed = choices(batching=batching, timeout_s=timeout_s, queue={"max_size": queue}).endpoints["embed"]
+    return Dispatcher("embed", embed)
+
+
+def now() -> float:
+    """Return the fake loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def answer_of(ticket: Ticket) -> Result | BaseException:
+    """Return what a ticket was answered with."""
+    return ticket.answer.exception() or ticket.answer.result()
+
+
+def test_answer_comes_back() -> None:
+    """A request's answer is the worker's, for that request."""
+
+    async def main() -> None:
+        d = dispatcher()
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(body, now()) for body in (b"a", b"b")]
+        await turns()
+        worker.read()
+        worker.echo()
+        assert [(await ticket.answer).body for ticket in tickets] == [b"a", b"b"]
+
+    run(main())
+
+
+def test_what_arrives_together_travels_together() -> None:
+    """All requests of one turn of the loop go out in one frame."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=8)
+        worker = FakeWorker(d).ready()
+        for _ in range(8):
+            d.submit(b"", now())
+        await turns()
+        assert len(worker.read()) == 8
+        assert worker.frames == 1
+
+    run(main())
+
+
+def test_requests_wait_for_a_worker() -> None:
+    """Without a worker requests queue, and go out in order once one has loaded."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=4)
+        tickets = [d.submit(b"", now()) for _ in range(3)]
+        await turns()
+        assert (d.queued, d.workers) == (3, 0)
+        worker = FakeWorker(d).ready()
+        await turns()
+        worker.read()
+        assert (d.queued, d.workers) == (0, 1)
+        assert worker.received == [ticket.id for ticket in tickets]
+
+    run(main())
+
+
+def test_the_rest_stays_in_the_queue() -> None:
+    """A worker gets two batches; what is beyond stays where any worker can still take it."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=2)
+        first = FakeWorker(d).ready()
+        for _ in range(6):
+            d.submit(b"", now())
+        await turns()
+        assert (len(first.read()), d.queued) == (4, 2)
+        second = FakeWorker(d).ready()
+        await turns()
+        assert (len(second.read()), d.queued) == (2, 0)
+
+    run(main())
+
+
+def test_queue_bound() -> None:
+    """Past its bound the queue refuses at once, with the time after which to come back."""
+
+    async def main() -> None:
+        d = dispatcher(queue=2)
+        for _ in range(2):
+            d.submit(b"", now())
+        with pytest.raises(QueueFull) as refused:
+            d.submit(b"", now())
+        assert refused.value.headers == {"Retry-After": "5"}
+        assert "2 requests wait for embed, the most it takes." in refused.value.detail
+
+    run(main())
+
+
+def test_burst_with_a_free_worker() -> None:
+    """The bound counts what no worker has a place for: a burst in one turn of the loop is not refused too early."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=4, queue=1)
+        worker = FakeWorker(d).ready()
+        for _ in range(9):  # two batches, and one that waits
+            d.submit(b"", now())
+        with pytest.raises(QueueFull):
+            d.submit(b"", now())
+        await turns()
+        assert (len(worker.read()), d.queued) == (8, 1)
+
+    run(main())
+
+
+def test_timeout_in_the_queue() -> None:
+    """A request that is still queued at its deadline is answered 504 punctually, and never runs."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        began = now()
+        ticket = d.submit(b"", began - 0.5)
+        with pytest.raises(DeadlineExceeded) as late:
+            await ticket.answer
+        assert now() == pytest.approx(began + 1.5)
+        assert "timeout_s of 2 s. It waited all of 2.00 s in the queue" in late.value.detail
+        worker = FakeWorker(d).ready()
+        await turns()
+        assert worker.read() == []
+
+    run(main())
+
+
+def test_timeout_at_a_worker() -> None:
+    """The client is freed, the worker is told, and the worker's place stays taken until it answers."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        worker = FakeWorker(d).ready()
+        ticket = d.submit(b"", now())
+        with pytest.raises(DeadlineExceeded) as late:
+            await ticket.answer
+        assert "After 0.00 s in the queue a worker had it." in late.value.detail
+        worker.read()
+        assert worker.cancelled == [ticket.id]
+        assert worker.line.load.held == 1
+        worker.drop()
+        assert worker.line.load.held == 0
+
+    run(main())
+
+
+def test_deadline_travels() -> None:
+    """A worker is told each request's deadline, counted from the headers' arrival."""
+
+    async def main() -> None:
+        timed, timeless = dispatcher(timeout_s=2.0), dispatcher(timeout_s=False)
+        workers = [FakeWorker(d).ready() for d in (timed, timeless)]
+        for d in (timed, timeless):
+            d.submit(b"", 999.0)
+        await turns()
+        assert [worker.read()[0].deadline for worker in workers] == [1001.0, math.inf]
+
+    run(main(), FakeClock(1000.0))
+
+
+def test_no_timeout() -> None:
+    """Without a timeout a request waits as long as it takes."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=False)
+        ticket = d.submit(b"", now())
+        await asyncio.sleep(1e6)
+        assert not ticket.answer.done()
+
+    run(main())
+
+
+def test_death() -> None:
+    """What a dead worker held is answered 503 worker-died at once; what was queued goes to another."""
+
+    async def main() -> None:
+        d = dispatcher()
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(3)]
+        await turns()
+        worker.die()
+        other = FakeWorker(d).ready()
+        await turns()
+        assert [run.id for run in other.read()] == [tickets[2].id]
+        for ticket in tickets[:2]:
+            with pytest.raises(WorkerDied) as died:
+                await ticket.answer
+            assert died.value.headers == {"Retry-After": "1"}
+        assert d.workers == 1
+
+    run(main())
+
+
+def test_death_before_ready() -> None:
+    """A worker that dies while loading takes nothing with it."""
+
+    async def main() -> None:
+        d = dispatcher()
+        ticket = d.submit(b"", now())
+        FakeWorker(d).die()
+        await turns()
+        assert (d.queued, d.workers, ticket.answer.done()) == (1, 0, False)
+
+    run(main())
+
+
+def test_cut() -> None:
+    """A cut answers everything that is open, queued or at a worker, and counts it; what is answered is not."""
+
+    async def main() -> None:
+        d = dispatcher()
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(4)]
+        await turns()
+        worker.answer([Result(tickets[0].id, 200, 0.1, b"{}")])
+        await turns()
+        assert d.cut() == 3
+        assert (await tickets[0].answer).status == 200
+        for ticket in tickets[1:]:
+            with pytest.raises(Draining) as cut:
+                await ticket.answer
+            assert cut.value.headers == {"Connection": "close"}
+        assert (d.cut(), d.queued) == (0, 0)
+        other = FakeWorker(d).ready()
+        await turns()
+        assert other.read() == [], "what was cut does not run"
+
+    run(main())
+
+
+def test_answer_after_the_timeout() -> None:
+    """A failure that comes too late for its client is at least logged."""
+
+    async def main() -> list[str]:
+        d = dispatcher(timeout_s=1.0)
+        worker = FakeWorker(d).ready()
+        ticket = d.submit(b"", now())
+        with pytest.raises(DeadlineExceeded):
+            await ticket.answer
+        worker.answer([Result(ticket.id, 500, 3.0, PredictFailed("No.", log="out of memory").to_json())])
+        return lines
+
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("litgen_runtime.dispatcher.dispatcher")
+    logger.addHandler(handler)
+    try:
+        assert run(main()) == ["embed: a request that nobody waits for any more failed: out of memory"]
+    finally:
+        logger.removeHandler(handler)
+
+
+def test_failure_is_an_answer() -> None:
+    """A failure of the model is the result that the door turns into an error."""
+
+    async def main() -> None:
+        d = dispatcher()
+        worker = FakeWorker(d).ready()
+        ticket = d.submit(b"", now())
+        await turns()
+        worker.answer([Result(ticket.id, 500, 0.1, PredictFailed("No.").to_json())])
+        assert (await ticket.answer).status == 500
+
+    run(main())
+
+
+def test_close() -> None:
+    """Closing lets every worker read the end of its line."""
+
+    async def main() -> None:
+        d = dispatcher()
+        workers = [FakeWorker(d).ready() for _ in range(2)]
+        d.close()
+        await turns()
+        assert [worker.transport.closed for worker in workers] == [True, True]
+        assert d.workers == 0
+
+    run(main())
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["submit", "submit", "submit", "wait", "start", "finish", "echo", "drop", "die", "born", "cut"]
+        ),
+        st.integers(0, 7),
+    ),
+    max_size=60,
+)
+
+
+class Play:
+    """A dispatcher, its workers, and what must hold whatever happens."""
+
+    def __init__(self, max_size: int | None, timeout_s: float | bool, queue: int) -> None:
+        self.dispatcher = dispatcher(max_size, timeout_s, queue)
+        self.announces = max_size is not None
+        self.timeout_s = timeout_s
+        self.queue = queue
+        self.workers: list[FakeWorker] = []
+        self.tickets: list[Ticket] = []
+        self.settled: dict[int, int] = {}
+
+    def step(self, name: str, number: int) -> None:
+        """Let something happen; a worker is the ``number``-th, where it needs one."""
+        if name == "submit":
+            self.submit(number)
+        elif name == "born":
+            self.workers.append(FakeWorker(self.dispatcher).ready())
+        elif name == "cut":
+            open_tickets = sum(not ticket.answer.done() for ticket in self.tickets)
+            assert self.dispatcher.cut() == open_tickets
+        elif self.workers and name != "wait":
+            self.step_of(self.workers[number % len(self.workers)], name, number)
+
+    def step_of(self, worker: FakeWorker, name: str, number: int) -> None:
+        if name == "die":
+            self.workers.remove(worker)
+        if name == "start" and (not self.announces or worker.running or not worker.waiting):
+            return
+        steps: dict[str, Callable[[], None]] = {
+            "start": lambda: worker.start(min(number + 1, self.dispatcher.max_size)),
+            "finish": worker.finish,
+            "echo": worker.finish if self.announces else worker.echo,
+            "drop": worker.drop,
+            "die": worker.die,
+        }
+        steps[name]()
+
+    def submit(self, number: int) -> None:
+        before = self.dispatcher.queued
+        try:
+            ticket = self.dispatcher.submit(f"body {len(self.tickets)}".encode(), now() - number / 8)
+        except QueueFull:
+            assert before == self.queue, "nobody is refused while there is room"
+            return
+        ticket.answer.add_done_callback(lambda _: self.settled.update({ticket.id: self.settled.get(ticket.id, 0) + 1}))
+        self.tickets.append(ticket)
+
+    def check(self) -> None:
+        assert self.dispatcher.queued <= self.queue
+        for worker in self.workers:
+            if fresh := worker.read():
+                assert worker.line.load.held <= worker.line.load.credit, "credit is never exceeded"
+                keys = [run.id for run in fresh]
+                assert keys == sorted(keys), "order is kept"
+            assert worker.line.load.held == worker.held, "a place is freed by an answer or death, by nothing else"
+        held = [key for worker in self.workers for key in (*worker.waiting, *worker.running)]
+        assert len(held) == len(set(held)), "a request is with one worker at most"
+        if self.dispatcher.queued:
+            assert all(w.line.load.held >= w.line.load.credit for w in self.workers), "nothing waits for no reason"
+        for ticket in self.tickets:
+            if ticket.answer.done():
+                self.check_answer(ticket)
+            else:
+                assert ticket.deadline > now(), "a timeout is punctual"
+
+    def check_answer(self, ticket: Ticket) -> None:
+        answer = answer_of(ticket)
+        if isinstance(answer, Result):
+            assert (answer.id, answer.status, answer.body) == (ticket.id, 200, ticket.body), "the answer is its own"
+        else:
+            assert isinstance(answer, (DeadlineExceeded, WorkerDied, Draining))
+        if isinstance(answer, DeadlineExceeded):
+            assert ticket.deadline <= now()
+
+
+@given(
+    STEPS,
+    st.sampled_from([None, 1, 2, 3]),
+    st.sampled_from([False, 1.0, 2.5]),
+    st.integers(1, 6),
+    st.lists(st.integers(0, 8), min_size=1, max_size=10),
+)
+@settings(max_examples=80)
+def test_every_ticket_is_answered_exactly_once(
+    steps: list[tuple[str, int]],
+    max_size: int | None,
+    timeout_s: float | bool,
+    queue: int,
+    waits: list[int],
+) -> None:
+    """In any order of arrivals, answers, deaths, timeouts and cuts: one answer each, the right one, in bounds."""
+
+    async def main() -> None:
+        play = Play(max_size, timeout_s, queue)
+        play.step("born", 0)
+        await turns()
+        for index, (name, number) in enumerate(steps):
+            play.step(name, number)
+            if name == "wait":
+                await asyncio.sleep(waits[index % len(waits)] / 8)
+            await turns()
+            play.check()
+        play.dispatcher.cut()
+        await turns()
+        for ticket in play.tickets:
+            assert play.settled.get(ticket.id) == 1, "exactly one answer"
+            play.check_answer(ticket)
+
+    run(main())

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from unittest import mock
+
+from litgen_runtime.dispatcher.line import WorkerLine
+from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.transport.frames import (
+    Frame,
+    FrameReader,
+    Kind,
+    Run,
+    pack_ids,
+    pack_json,
+    unpack_ids,
+    unpack_runs,
+)
+from tests.unit.runtime.fakes import FakeTransport
+
+
+class FakeOwner:
+    max_size = 4
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def join(self, line: WorkerLine) -> None:
+        self.events.append("join")
+
+    def receive(self, line: WorkerLine, frame: Frame) -> None:
+        self.events.append(f"receive {frame.kind.name}")
+
+    def leave(self, line: WorkerLine) -> None:
+        self.events.append("leave")
+
+
+def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
+    """Return a line with its owner and transport."""
+    owner = FakeOwner()
+    line = WorkerLine(
+        owner,
+        lambda load_s: owner.events.append(f"loaded {load_s}"),
+        lambda error: owner.events.append(f"failed {error}"),
+    )
+    transport = FakeTransport()
+    line.connection_made(transport)
+    return line, owner, transport
+
+
+def ticket(key: int) -> Ticket:
+    """Return a request on its way."""
+    return Ticket(key, b"{}", 1.0, 31.0, mock.Mock())
+
+
+def test_loaded() -> None:
+    """The owner is joined only once ``setup`` has ended."""
+    line, owner, _ = connected()
+    line.data_received(pack_json(Kind.READY, b'{"load_s": 1.5}'))
+    assert owner.events == ["loaded 1.5", "join"]
+
+
+def test_failed() -> None:
+    """A worker whose ``setup`` raised is never joined."""
+    line, owner, _ = connected()
+    line.data_received(pack_json(Kind.FAILED, b'{"error": "no weights"}'))
+    assert owner.events == ["failed no weights"]
+
+
+def test_answers_go_to_the_owner() -> None:
+    """Everything else is the owner's to read."""
+    line, owner, _ = connected()
+    line.data_received(pack_ids(Kind.STARTED, [1]))
+    assert owner.events == ["receive STARTED"]
+
+
+def test_gone() -> None:
+    """However the line ends, the owner is told."""
+    line, owner, _ = connected()
+    line.connection_lost(ConnectionResetError())
+    assert owner.events == ["leave"]
+
+
+def test_send() -> None:
+    """Many requests travel in one frame, with their deadlines."""
+    line, _, transport = connected()
+    line.send([ticket(1), ticket(2)])
+    (frame,) = FrameReader().feed(bytes(transport.written))
+    assert unpack_runs(frame) == [Run(1, 31.0, b"{}"), Run(2, 31.0, b"{}")]
+
+
+def test_cancel() -> None:
+    """A request that nobody waits for is named to the worker."""
+    line, _, transport = connected()
+    line.cancel(ticket(7))
+    (frame,) = FrameReader().feed(bytes(transport.written))
+    assert (frame.kind, unpack_ids(frame)) == (Kind.CANCEL, [7])

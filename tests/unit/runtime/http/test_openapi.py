@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from litgen_runtime.http.openapi import describe
+from litgen_runtime.settings import Settings
+from litgen_runtime.settings.load import validate
+from tests.unit.runtime.mini import HERE, choices, tables
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+def two_endpoints() -> Settings:
+    """An endpoint of the owner's that is called like the runtime's own operations, with a model called like ours."""
+    raw = tables()
+    other = {"handler": f"{HERE}:Any", "request": f"{HERE}:Health", "response": f"{HERE}:Health", "path": "/check"}
+    raw["endpoints"]["livez"] = other
+    raw["endpoints"]["shutdown"] = other | {"path": "/b/embed", "response": f"{HERE}:Answer"}
+    raw["shutdown"] = {"api": True}
+    return validate(raw, "x")
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of a document."""
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(inner)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield path, method and operation."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def resolved(document: dict[str, Any], reference: str) -> Any:
+    """Return what a reference names."""
+    assert reference.startswith("#/")
+    node: Any = document
+    for part in reference[2:].split("/"):
+        node = node[part]
+    return node
+
+
+@pytest.fixture(params=[choices, two_endpoints], ids=["one endpoint", "three, with shutdown"])
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the document of a service."""
+    return describe(request.param())
+
+
+def test_structure(document: dict[str, Any]) -> None:
+    """The document is OpenAPI 3.1 by its rules: what is required is there, and nothing is invented."""
+    assert document["openapi"].startswith("3.1.")
+    assert set(document) == {"openapi", "info", "paths", "components"}
+    assert {"title", "version"} <= set(document["info"])
+    assert set(document["components"]) <= {"schemas", "securitySchemes"}
+    assert all(re.fullmatch(r"[a-zA-Z0-9._-]+", name) for name in document["components"]["schemas"])
+    for path, method, operation in operations(document):
+        assert path.startswith("/")
+        assert method in METHODS
+        assert all(re.fullmatch(r"[1-5]\d\d|default", status) for status in operation["responses"])
+        assert all(response["description"] for response in operation["responses"].values())
+        for parameter in operation["parameters"]:
+            assert {"name", "in", "schema"} <= set(parameter)
+
+
+def test_references(document: dict[str, Any]) -> None:
+    """Every reference leads somewhere."""
+    for node in nodes(document):
+        if "$ref" in node:
+            assert resolved(document, node["$ref"])
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    """Whatever an endpoint is called, its operation is told from ours."""
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_schemas_are_json_schema(document: dict[str, Any]) -> None:
+    """Each schema is valid JSON Schema 2020-12."""
+    jsonschema = pytest.importorskip("jsonschema")
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_security_is_declared(document: dict[str, Any]) -> None:
+    """An operation that needs a key names a scheme that is declared."""
+    for _, _, operation in operations(document):
+        for requirement in operation.get("security", ()):
+            for scheme in requirement:
+                assert document["components"]["securitySchemes"][scheme]["type"] == "http"
+
+
+def test_endpoint() -> None:
+    """An endpoint's request and response are its own models."""
+    document = describe(choices())
+    operation = document["paths"]["/embed"]["post"]
+    request = operation["requestBody"]["content"]["application/json"]["schema"]
+    response = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert operation["requestBody"]["required"]
+    assert resolved(document, request["$ref"])["properties"] == {"text": {"title": "Text", "type": "string"}}
+    assert resolved(document, response["$ref"])["properties"] == {"length": {"title": "Length", "type": "integer"}}
+
+
+def test_every_error_is_typed() -> None:
+    """Every status that an endpoint can answer is there, as a problem document, the model's own ones by default."""
+    document = describe(choices())
+    responses = document["paths"]["/embed"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "405", "408", "413", "415", "422", "500", "503", "504", "default"}
+    for status, response in responses.items():
+        assert "X-Request-ID" in response["headers"]
+        if status != "200":
+            schema = response["content"]["application/problem+json"]["schema"]
+            properties = resolved(document, schema["$ref"])["properties"]
+            assert {"type", "title", "status", "detail", "code", "request_id"} <= set(properties)
+
+
+def test_owners_models_keep_their_names() -> None:
+    """An owner's model called like one of ours stays theirs."""
+    document = describe(two_endpoints())
+    schema = document["paths"]["/check"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(resolved(document, schema["$ref"])["properties"]) == {"pulse"}
+    probe = document["paths"]["/livez"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert set(resolved(document, probe["$ref"])["properties"]) == {"status", "waiting_for"}
+
+
+def test_shutdown_only_when_enabled() -> None:
+    """POST /shutdown is described only where it is served."""
+    assert "/shutdown" not in describe(choices())["paths"]
+    assert "post" in describe(two_endpoints())["paths"]["/shutdown"]

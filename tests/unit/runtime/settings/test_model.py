@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from litgen_runtime.errors import SettingsError
+from litgen_runtime.settings import Settings
+from litgen_runtime.settings.load import validate
+from litgen_runtime.settings.model import RESERVED_PATHS
+from tests.unit.runtime.mini import choices, tables
+
+NAN, INF = math.nan, math.inf
+NAME = 'lower-case letters, digits and single "-" or "_", starting with a letter'
+REFERENCE = '"package.module:Name", something that Python can import'
+PATH = 'a path such as "/embed": "/" and then letters, digits and ._~- only'
+TIMEOUT = "seconds (more than 0, at most 86400), or false or -1 for none"
+SIZE = 'a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'
+DEVICES = '"auto", "cpu", "cuda", "cuda:0" or "cuda:0,2"'
+FEW_SECONDS = "seconds that a request may wait for company, 0 to 60"
+POSITIVE = "seconds, more than 0, at most 86400"
+SHARE = "a share of the GPU's memory for each worker, more than 0, at most 1"
+
+# key: (values that are taken, values that are refused, what the message expects)
+KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
+    "service.name": (["a", "my-service_2"], ["", "A", "1a", "a--b", "-a", "a\n", "a" * 64, 3], NAME),
+    "service.host": (["0.0.0.0", "::", "localhost"], ["", 3], 'an address to listen on, such as "0.0.0.0"'),
+    "service.port": ([0, 8000, 65535], [-1, 65536, "8000", 8000.0, True], "a port, 0 to 65535 (0: any free one)"),
+    "service.max_json_bytes": (
+        [1, 2**31, "1B", "10MB", "10 mb", "1.5KiB", "2GiB"],
+        [0, -1, 2**31 + 1, "10", "0.5B", "3GiB", "ten MB", "MB", "-1MB", "9" * 400 + "GB", 1.5, True, NAN],
+        SIZE,
+    ),
+    "service.header_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", True], POSITIVE),
+    "service.body_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", False], POSITIVE),
+    "service.configure": (["a.b:c"], ["a.b", "", "a b:c", 3], '"package.module:callable", given the FastAPI app'),
+    "endpoints.embed.handler": (
+        ["a:B", "a.b_2.c:D"],
+        ["a", "a:", ":B", "1a:B", "a-b:C", "a:B\n", "a:B.C", 3],
+        REFERENCE,
+    ),
+    "endpoints.embed.request": (["a:B"], ["a"], REFERENCE),
+    "endpoints.embed.response": (["a:B"], ["a"], REFERENCE),
+    "endpoints.embed.path": (
+        ["/embed", "/v1/embed", "/v1/models/a.b_~-c", "/healthy"],
+        ["", "/", "embed", "/a/", "/a//b", "/a b", "/a?b", "/\u00e9", "/{a}", "/a\n", 3],
+        PATH,
+    ),
+    "endpoints.embed.timeout_s": (
+        [False, -1, -1.0, 0.001, 30, 86_400],
+        [0, True, "soon", "auto", -2, NAN, INF, -INF, 86_401, []],
+        TIMEOUT,
+    ),
+    "endpoints.embed.workers": ([{}], [3, "two"], "a table with devices, per_device, gpu_memory_fraction"),
+    "endpoints.embed.workers.devices": (
+        ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
+        ["", "CPU", "mps", "cuda:", "cuda:a", "cuda:0,", "cuda:0,0", "cuda:00", "cuda:\u0663", "cpu\n", 0, ["cpu"]],
+        DEVICES,
+    ),
+    "endpoints.embed.workers.per_device": ([1, 64], [0, 65, 1.0, "1", True], "a whole number of workers, 1 to 64"),
+    "endpoints.embed.workers.gpu_memory_fraction": ([0.01, 1], [0, -0.1, 1.1, NAN, INF, "0.5", True], SHARE),
+    "endpoints.embed.batching": ([{}], [3, True], "a table with max_size and max_wait_s"),
+    "endpoints.embed.batching.max_size": (
+        [1, 4096],
+        [0, 4097, 8.0, "8", True],
+        "a whole number of requests, 1 to 4096",
+    ),
+    "endpoints.embed.batching.max_wait_s": ([0, 0.005, 29.9], [-0.1, 61, NAN, INF, "1", True], FEW_SECONDS),
+    "endpoints.embed.queue": ([{}], [3], "a table with max_size"),
+    "endpoints.embed.queue.max_size": ([1, 1_000_000], [0, 1_000_001, 1.0], "a whole number of requests, 1 to 1000000"),
+    "shutdown.drain_timeout_s": ([0, 30.5, 86_400], [-1, NAN, INF, 86_401, "30", True], "seconds, 0 to 86400"),
+    "shutdown.delay_s": ([0, 5], [-1, NAN, INF, "5"], "seconds, 0 to 86400"),
+    "shutdown.api": ([True, False], ["yes", 1, 0], "true or false"),
+}
+
+
+def with_key(dotted: str, value: object) -> dict[str, Any]:
+    """Return the tables of a service with one key set."""
+    raw = tables()
+    table = raw
+    *path, last = dotted.split(".")
+    for key in path:
+        table = table.setdefault(key, {})
+    table[last] = value
+    return raw
+
+
+def refusal(raw: dict[str, Any]) -> str:
+    """Return why these tables are refused."""
+    with pytest.raises(SettingsError) as refused:
+        validate(raw, "service.toml")
+    return str(refused.value)
+
+
+def test_every_key_is_in_the_table() -> None:
+    """A key that is added is tested too."""
+    every = set()
+
+    def walk(prefix: str, table: dict[str, Any]) -> None:
+        for key, value in table.items():
+            every.add(prefix + key)
+            if isinstance(value, dict):
+                walk(f"{prefix}{key}.", value)
+
+    walk("", choices(batching={}).model_dump())
+    assert every - {"service", "endpoints", "endpoints.embed", "shutdown"} == set(KEYS)
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, good) for key, (goods, _, _) in KEYS.items() for good in goods])
+def test_good_value(key: str, value: object) -> None:
+    """Each value that the reference describes is taken."""
+    validate(with_key(key, value), "service.toml")
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, bad) for key, (_, bads, _) in KEYS.items() for bad in bads])
+def test_bad_value(key: str, value: object) -> None:
+    """Each bad value is one sentence: the key, the value, what was expected, where to fix it."""
+    message = refusal(with_key(key, value))
+    assert message.startswith(f"{key} is ")
+    assert message.endswith(f"; expected {KEYS[key][2]}. Fix it in service.toml.")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("service.port", '"x"'), ("endpoints.embed.timeout_s", "true"), ("endpoints.embed.timeout_s", "NaN")],
+)
+def test_the_value_is_shown_as_it_is_written(key: str, shown: str) -> None:
+    """The message shows the value as TOML and JSON write it."""
+    value = {'"x"': "x", "true": True, "NaN": NAN}[shown]
+    assert refusal(with_key(key, value)).startswith(f"{key} is {shown}; ")
+
+
+def test_a_long_value_is_cut() -> None:
+    """A megabyte in the wrong place does not fill the terminal."""
+    assert len(refusal(with_key("service.name", "A" * 1_000_000))) < 500
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [("10MB", 10_000_000), ("1.5KiB", 1536), ("2GiB", 2**31), ("7 b", 7), (12, 12), ("1kb", 1000)]
+)
+def test_sizes(given: object, size: int) -> None:
+    """Sizes are integers or numbers with a decimal or binary unit."""
+    assert validate(with_key("service.max_json_bytes", given), "x").service.max_json_bytes == size
+
+
+@pytest.mark.parametrize(("given", "timeout_s"), [(False, None), (-1, None), (-1.0, None), (5, 5.0)])
+def test_timeouts(given: object, timeout_s: float | None) -> None:
+    """Both false and -1 mean none."""
+    assert choices(timeout_s=given).endpoints["embed"].timeout_s == timeout_s
+
+
+def test_defaults() -> None:
+    """The defaults are those that the documentation states."""
+    settings = choices()
+    endpoint = settings.endpoints["embed"]
+    assert (settings.service.host, settings.service.port, settings.service.max_json_bytes) == ("0.0.0.0", 8000, 10**7)
+    assert (endpoint.timeout_s, endpoint.queue.max_size, endpoint.batching) == (30.0, 1024, None)
+    assert (endpoint.workers.devices, endpoint.workers.per_device) == ("auto", 1)
+    assert (settings.shutdown.drain_timeout_s, settings.shutdown.delay_s, settings.shutdown.api) == (30.0, 0.0, False)
+
+
+@pytest.mark.parametrize("reserved", RESERVED_PATHS)
+def test_reserved_path(reserved: str) -> None:
+    """The service's own paths, and what lies below them, are refused with the key, the value and a way out."""
+    for path in (reserved, reserved + "/below"):
+        message = refusal(with_key("endpoints.embed.path", path))
+        assert message == (
+            f'endpoints.embed.path is "{path}"; expected a path that the service does not use itself. '
+            'Choose another, such as "/predict" in service.toml.'
+        )
+
+
+def test_duplicate_path() -> None:
+    """Two endpoints on one path are refused, naming both."""
+    raw = tables()
+    raw["endpoints"]["other"] = raw["endpoints"]["embed"]
+    message = refusal(raw)
+    assert message.startswith('endpoints.other.path is "/embed"; expected a path of its own; endpoints.embed has it.')
+
+
+def test_same_last_segment() -> None:
+    """Endpoints that share a last path segment are two."""
+    raw = tables(path="/a/embed")
+    raw["endpoints"]["other"] = raw["endpoints"]["embed"] | {"path": "/b/embed"}
+    assert len(validate(raw, "x").endpoints) == 2
+
+
+@pytest.mark.parametrize("name", ["Embed", "my-embed", "1a", "a__b", "", "a" * 64])
+def test_bad_endpoint_name(name: str) -> None:
+    """An endpoint's name is a name that Python, TOML and the environment all can write."""
+    raw = tables()
+    raw["endpoints"][name] = raw["endpoints"].pop("embed")
+    message = refusal(raw)
+    assert message.startswith(f'endpoints.{name} is "{name}"; expected an endpoint\'s name and table: ')
+
+
+def test_window_within_the_timeout() -> None:
+    """A batch wait that is not shorter than the timeout is refused, with both ways out."""
+    message = refusal(tables(timeout_s=1.0, batching={"max_wait_s": 1.0}))
+    assert message == (
+        "endpoints.embed.batching.max_wait_s is 1.0; expected less than timeout_s (1). "
+        "Lower it or raise timeout_s in service.toml."
+    )
+
+
+def test_window_without_a_timeout() -> None:
+    """Without a timeout any batch wait goes."""
+    choices(timeout_s=False, batching={"max_wait_s": 60})
+
+
+def test_share_on_the_cpu() -> None:
+    """A share of GPU memory for a CPU worker is refused."""
+    message = refusal(tables(workers={"devices": "cpu", "gpu_memory_fraction": 0.5}))
+    assert message.startswith("endpoints.embed.workers.gpu_memory_fraction is 0.5; expected no such key")
+
+
+@pytest.mark.parametrize(("per_device", "share", "fits"), [(2, 0.5, True), (3, 1 / 3, True), (2, 0.6, False)])
+def test_shares_add_up(per_device: int, share: float, fits: bool) -> None:
+    """The shares of the workers on one device are at most the whole."""
+    raw = tables(workers={"per_device": per_device, "gpu_memory_fraction": share})
+    if fits:
+        validate(raw, "x")
+    else:
+        assert "expected at most 0.5, since 2 workers share each device" in refusal(raw)
+
+
+def test_frozen() -> None:
+    """Choices do not change while a service runs."""
+    with pytest.raises(ValueError, match="frozen"):
+        choices().service.port = 1  # type: ignore[misc]  # what is tested
+
+
+@pytest.mark.parametrize("timeout_s", [False, 2.5])
+def test_travels_as_json(timeout_s: object) -> None:
+    """The HTTP process reads from the supervisor exactly what the supervisor read."""
+    settings = choices(timeout_s=timeout_s, batching={"max_size": 8}, workers={"gpu_memory_fraction": 0.5})
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
