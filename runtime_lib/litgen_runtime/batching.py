@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -72,15 +73,19 @@ class Batcher(Generic[K, T]):
         self._max_wait_s = max_wait_s
         self._waiting: OrderedDict[K, _Waiting[T]] = OrderedDict()
         self._cancelled: list[K] = []
-        self._arrivals: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
+        self._gaps: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
+        self._last_arrival = -inf
+        self._device_busy = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, key: K, item: T, now: float, deadline: float) -> None:
         """Take an item that arrived ``now`` and is worthless after ``deadline`` (``inf``: never)."""
+        in_company = self._device_busy or bool(self._waiting)
+        self._gaps.append(now - self._last_arrival if in_company else inf)
+        self._last_arrival = now
         self._waiting[key] = _Waiting(item, now, deadline)
-        self._arrivals.append(now)
 
     def cancel(self, key: K) -> None:
         """Take an unwanted item out; the next poll names it among the dropped. Unknown keys are fine."""
@@ -89,6 +94,7 @@ class Batcher(Generic[K, T]):
 
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
+        self._device_busy = False
         ready, expired = self._next(now)
         for key in expired:
             del self._waiting[key]
@@ -100,10 +106,11 @@ class Batcher(Generic[K, T]):
             reason = Reason.FULL
         elif closes_at <= now:
             reason = Reason.WINDOW
-        elif self._arrivals[-1] + self._expected_gap() > closes_at:
+        elif self._last_arrival + self._expected_gap() > closes_at:
             reason = Reason.ALONE
         else:
             return Poll(wake_at=closes_at, dropped=dropped)
+        self._device_busy = True
         items = [(key, self._waiting.pop(key).item) for key in ready]
         return Poll(Batch(items, reason), dropped=dropped)
 
@@ -121,7 +128,12 @@ class Batcher(Generic[K, T]):
         return ready, expired
 
     def _expected_gap(self) -> float:
-        """Seconds between the latest arrivals, the mean; ``inf`` before there are two."""
-        if len(self._arrivals) < 2:
-            return float("inf")
-        return (self._arrivals[-1] - self._arrivals[0]) / (len(self._arrivals) - 1)
+        """Seconds until the next arrival, as the latest ones tell; ``inf`` when most of them came alone.
+
+        Only arrivals that found others waiting or running count: a single client that asks again as soon as it is
+        answered arrives often, and never brings company.
+        """
+        gaps = [gap for gap in self._gaps if gap < inf]
+        if 2 * len(gaps) < len(self._gaps):
+            return inf
+        return sum(gaps) / len(gaps)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from litgen_runtime.errors import RequestError
+from litgen_runtime.errors import InternalError, RequestError
 from litgen_runtime.http.messages import App, Receive, Scope, Send, header, request_id_of, send_problem
 from litgen_runtime.http.site import Site
 
@@ -37,6 +37,10 @@ class Front:
             await app(scope, receive, send)
         except RequestError as error:
             await send_problem(send, error, request_id_of(header(scope, b"x-request-id")))
+        except Exception:
+            request_id = request_id_of(header(scope, b"x-request-id"))
+            log.exception("%s: request %s failed inside the runtime", scope["path"], request_id.decode())
+            await send_problem(send, InternalError("The service failed on this request."), request_id)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the site answer, with a request id on everything that it says."""

@@ -54,7 +54,7 @@ def build(settings: Settings) -> FastAPI:
     app: FastAPI = FastAPIOffline(title=name, redoc_url=None, static_url="/docs/static", docs_url="/docs")
     owners_openapi = app.openapi
     app.openapi = lambda: _document(settings, owners_openapi)  # type: ignore[method-assign]  # as FastAPI documents it
-    for raised in (HTTPException, RequestValidationError, Exception):
+    for raised in (HTTPException, RequestValidationError, RequestError, Exception):
         app.add_exception_handler(raised, _problem)
     if settings.service.configure:
         resolve(settings.service.configure, "service.configure")(app)
@@ -83,6 +83,8 @@ def _as_problem(path: str, error: Exception) -> RequestError:
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
 
+    if isinstance(error, RequestError):
+        return error
     if isinstance(error, RequestValidationError):
         return refusal_for(error.errors())
     if not isinstance(error, HTTPException):

@@ -24,6 +24,12 @@ def _timeout(value: object) -> object:
     return value
 
 
+def _path(value: object) -> object:
+    if isinstance(value, str) and {".", ".."} & set(value.split("/")):
+        raise PydanticCustomError("path", "clients resolve dots away")
+    return value
+
+
 def _devices(value: object) -> object:
     if not isinstance(value, str) or not _DEVICES.fullmatch(value):
         raise PydanticCustomError("devices", "not a device list")
@@ -72,6 +78,7 @@ Reference = Annotated[
 ]
 UrlPath = Annotated[
     str,
+    BeforeValidator(_path),
     Field(
         pattern=r"^(/[A-Za-z0-9._~-]+)+$",
         description='a path such as "/embed": "/" and then letters, digits and ._~- only',

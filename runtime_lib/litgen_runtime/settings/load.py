@@ -113,9 +113,9 @@ def _sentence(detail: ErrorDetails, where: str, origins: Mapping[str, str]) -> s
 
 def _shown(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)[:200]
-    except (TypeError, ValueError):
-        return repr(value)[:200]
+        return json.dumps(value, ensure_ascii=False, default=str)[:200]
+    except ValueError:  # a number of thousands of digits, which Python refuses to write
+        return f"a value of type {type(value).__name__}"
 
 
 def _expectation(loc: list[str]) -> tuple[list[str], str]:

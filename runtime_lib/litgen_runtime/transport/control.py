@@ -35,7 +35,7 @@ class Control:
         text = json.dumps(message | {"fd": descriptor is not None}).encode()
         data = _LENGTH.pack(len(text)) + text
         try:
-            sent = socket.send_fds(self._socket, [data], [] if descriptor is None else [descriptor])
+            sent = 0 if descriptor is None else socket.send_fds(self._socket, [data], [descriptor])
             self._socket.sendall(data[sent:])
         except (BrokenPipeError, ConnectionResetError):
             return False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -52,6 +53,30 @@ def test_lone_item_after_silence_goes_at_once() -> None:
         batcher.add(key, "item", 2.0 * key, INF)
         poll = batcher.poll(2.0 * key)
         assert keys(poll) == [key]
+
+
+@pytest.mark.parametrize("run_s", [0.0, 0.25, 0.5])
+def test_one_client_that_asks_again_at_once_never_waits(run_s: float) -> None:
+    """Arrivals that each follow an answer come often and promise no company: the window is not waited out."""
+    batcher, clock = Batcher[int, str](8, 1.0), FakeClock()
+    for key in range(20):
+        batcher.add(key, "item", clock(), INF)
+        assert keys(batcher.poll(clock())) == [key]
+        clock.advance(run_s)
+        assert batcher.poll(clock()) == Poll()
+        clock.advance(0.125)
+
+
+def test_clients_that_come_together_wait_for_one_another() -> None:
+    """Where most arrivals find others waiting or running, the first of the next group waits for its company."""
+    batcher, clock = Batcher[int, str](8, 1.0), FakeClock()
+    for group in range(4):
+        batcher.add(2 * group, "first", clock(), INF)
+        batcher.add(2 * group + 1, "second", clock.advance(0.125), INF)
+        assert keys(batcher.poll(clock.advance(1.0))) == [2 * group, 2 * group + 1]
+        assert batcher.poll(clock.advance(0.5)) == Poll()
+    batcher.add(99, "first", clock(), INF)
+    assert batcher.poll(clock()) == Poll(wake_at=clock() + 1.0)
 
 
 def test_company_is_waited_for() -> None:

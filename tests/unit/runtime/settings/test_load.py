@@ -85,7 +85,7 @@ def test_command_line_wins_over_the_environment(path: Path) -> None:
     [
         ("LITGEN__SERVICE__PORT", "x", 'service.port is "x"; expected a port, 0 to 65535 (0: any free one).'),
         ("LITGEN__SERVICE__PORT", "", 'service.port is ""; expected a port'),
-        ("LITGEN__SERVICE__NAME", "2020-01-01", "service.name is datetime.date(2020, 1, 1); expected lower-case"),
+        ("LITGEN__SERVICE__NAME", "2020-01-01", 'service.name is "2020-01-01"; expected lower-case'),
         ("LITGEN__SERVICE__PROT", "1", "service.prot is not a key of this version. Did you mean port?"),
         ("LITGEN__ENDPOINTS__EMBED__TIMEOUT_S", "nan", "endpoints.embed.timeout_s is NaN; expected seconds"),
         ("LITGEN__SHUTDOWN__API", "True", 'shutdown.api is "True"; expected true or false.'),

@@ -44,7 +44,7 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "endpoints.embed.response": (["a:B"], ["a"], REFERENCE),
     "endpoints.embed.path": (
         ["/embed", "/v1/embed", "/v1/models/a.b_~-c", "/healthy"],
-        ["", "/", "embed", "/a/", "/a//b", "/a b", "/a?b", "/\u00e9", "/{a}", "/a\n", 3],
+        ["", "/", "/..", "/a/./b", "embed", "/a/", "/a//b", "/a b", "/a?b", "/\u00e9", "/{a}", "/a\n", 3],
         PATH,
     ),
     "endpoints.embed.timeout_s": (
