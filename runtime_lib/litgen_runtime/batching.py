@@ -128,12 +128,12 @@ class Batcher(Generic[K, T]):
         return ready, expired
 
     def _expected_gap(self) -> float:
-        """Seconds until the next arrival, as the latest ones tell; ``inf`` when most of them came alone.
+        """Seconds until the next arrival, as the latest ones tell; ``inf`` when two in three came alone.
 
         Only arrivals that found others waiting or running count: a single client that asks again as soon as it is
         answered arrives often, and never brings company.
         """
         gaps = [gap for gap in self._gaps if gap < inf]
-        if 2 * len(gaps) < len(self._gaps):
+        if 3 * len(gaps) < len(self._gaps):
             return inf
         return sum(gaps) / len(gaps)
