@@ -63,7 +63,12 @@ def install(project: Path) -> None:
     click.echo("    torch and the weights of MiniLM are large: the first time takes a while")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with timed():
-        subprocess.run(["make", ".venv/installed"], cwd=project, env={**os.environ, "PATH": path}, check=True)
+        subprocess.run(
+            ["make", ".venv/installed"],  # noqa: S607 - whichever make is on the PATH
+            cwd=project,
+            env={**os.environ, "PATH": path},
+            check=True,
+        )
 
 
 @contextmanager
@@ -73,7 +78,9 @@ def started(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     step("Start it", " ".join(command))
     log_path = project.parent / "log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(command, cwd=project, stdin=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(  # noqa: S603 - the command that the render has just installed
+            command, cwd=project, stdin=subprocess.DEVNULL, stderr=log
+        )
     try:
         yield process, log_path
     finally:
@@ -113,7 +120,7 @@ def ask(url: str) -> None:
     click.echo(f"    answered in {1000 * (time.monotonic() - began):.0f} ms: 1 is the same, 0 is unrelated\n")
     width = max(map(len, SENTENCES))
     for sentence, row in zip(SENTENCES, answer.json()["similarities"], strict=True):
-        click.echo(f"    {sentence:{width}}" + "".join(f"  {cosine:5.2f}" for cosine in row))
+        click.echo(f"    {sentence:{width}}" + "".join(f"  {round(cosine, 2) + 0.0:5.2f}" for cosine in row))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -21,7 +21,7 @@ from tests.template.rendering import environment
 
 _MOVED = re.compile(r"(?<![\w.$}/:])/(app|tmp|usr/local)(?![\w.])")
 _FAKES = ("useradd",)
-_LEFT_OUT = ("UV_COMPILE_BYTECODE",)
+_LEFT_OUT = ("UV_CACHE_DIR", "UV_COMPILE_BYTECODE")
 
 
 @dataclass
@@ -32,15 +32,19 @@ class Image:
         root: The folder that stands for its file system.
         env: Its ENV.
         workdir: Its WORKDIR, moved below root.
+        says: Its CMD, HEALTHCHECK, USER and STOPSIGNAL.
     """
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
     workdir: Path = Path("/")
-    command: list[str] = field(default_factory=list)
-    health: list[str] = field(default_factory=list)
-    user: str = "root"
-    stop_signal: str = ""
+    says: dict[str, str] = field(default_factory=dict)
+
+    def words(self, instruction: str) -> list[str]:
+        """Return the exec form of CMD or HEALTHCHECK, with the program's full path."""
+        text = self.says[instruction]
+        words: list[str] = json.loads(text[text.index("[") :])
+        return [shutil.which(words[0], path=self.env["PATH"]) or words[0], *words[1:]]
 
 
 def build(context: Path, folder: Path) -> Image:
@@ -71,28 +75,28 @@ def moved(text: str, root: Path) -> str:
 
 def _step(image: Image, instruction: str, words: str, context: Path, stages: Mapping[str, Path]) -> None:
     words = moved(words, image.root)
-    if instruction == "WORKDIR":
-        image.workdir = Path(words)
-        image.workdir.mkdir(parents=True, exist_ok=True)
-    elif instruction == "ENV":
-        for word in shlex.split(words):
-            key, _, value = word.partition("=")
-            if key not in _LEFT_OUT:
-                image.env[key] = value.replace("$PATH", image.env["PATH"])
-    elif instruction == "COPY":
-        _copy(image, shlex.split(words), context, stages)
-    elif instruction == "RUN":
-        _run(image, re.sub(r"--mount=\S+\s+", "", words))
-    elif instruction == "CMD":
-        image.command = json.loads(words)
-    elif instruction == "HEALTHCHECK":
-        image.health = json.loads(words[words.index("[") :])
-    elif instruction == "USER":
-        image.user = words
-    elif instruction == "STOPSIGNAL":
-        image.stop_signal = words
-    else:
-        assert instruction in ("ARG", "EXPOSE"), f"{instruction} is not known here"
+    match instruction:
+        case "WORKDIR":
+            image.workdir = Path(words)
+            image.workdir.mkdir(parents=True, exist_ok=True)
+        case "ENV":
+            _env(image, shlex.split(words))
+        case "COPY":
+            _copy(image, shlex.split(words), context, stages)
+        case "RUN":
+            _run(image, re.sub(r"--mount=\S+\s+", "", words))
+        case "CMD" | "HEALTHCHECK" | "USER" | "STOPSIGNAL":
+            image.says[instruction] = words
+        case _:
+            assert instruction in ("ARG", "EXPOSE"), f"{instruction} is not known here"
+
+
+def _env(image: Image, words: list[str]) -> None:
+    """ENV KEY=value KEY="more with $PATH"."""
+    for word in words:
+        key, _, value = word.partition("=")
+        if key not in _LEFT_OUT:
+            image.env[key] = value.replace("$PATH", image.env["PATH"])
 
 
 def _copy(image: Image, words: list[str], context: Path, stages: Mapping[str, Path]) -> None:

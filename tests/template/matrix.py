@@ -18,7 +18,7 @@ _SERVICE: dict[str, Sequence[Any]] = {
         "Embeds sentences.",
         "# It's a #1 service: *bold*, [linked](x) & 50 % off",
         "'quoted', key: value, - dash, | pipe, ~ tilde, @ at, ! bang, ? mark",
-        "Größe 文字 🦊 – naïve; x" + " and so on" * 17,
+        "Größe 文字 🦊 → naïve; x" + " and so on" * 17,
     ],
     "shutdown_api": [False, True],
     "drain_timeout_s": [0, 0.25, 30.0, 3600],

@@ -14,7 +14,6 @@ from pathlib import Path
 from litgen_generator.answers.model import Answers
 from litgen_generator.release.current import Template, current
 from litgen_generator.render import render
-
 from tests.template.matrix import Row
 
 _OURS = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "MAKEFLAGS", "MAKELEVEL", "LITGEN_CONFIG")

@@ -41,16 +41,14 @@ def test_an_image_builds_starts_is_healthy_and_drains(i: int, shared_folder: Pat
 
     image = build(context, tmp_path / "image")
 
-    assert image.user.isdigit()
-    assert image.user != "0"
-    assert image.stop_signal == "SIGTERM"
+    assert int(image.says["USER"]) != 0
+    assert image.says["STOPSIGNAL"] == "SIGTERM"
     assert sorted(path.name for path in image.workdir.iterdir()) == [".venv", "service.toml"]
     env = {**image.env, "PYTHONDONTWRITEBYTECODE": "1"}
-    program = shutil.which(image.command[0], path=env["PATH"])
-    assert program == moved(f"/app/.venv/bin/{render.answers['service_name']}", image.root)
-    health = [shutil.which(image.health[0], path=env["PATH"]) or "", *image.health[1:]]
+    command, health = image.words("CMD"), image.words("HEALTHCHECK")
+    assert command[0] == moved(f"/app/.venv/bin/{render.answers['service_name']}", image.root)
     assert subprocess.run(health, env=environment(env), stderr=subprocess.DEVNULL, check=False).returncode != 0
-    with started(program, *image.command[1:], cwd=image.workdir, log_path=tmp_path / "log", env=env) as service:
+    with started(*command, cwd=image.workdir, log_path=tmp_path / "log", env=env) as service:
         assert service.url.endswith(f":{port}")
         assert subprocess.run(health, env=environment(env), check=False).returncode == 0
         assert httpx.post(f"{service.url}/embed", json={"text": "a quick brown fox"}).status_code == 200

@@ -15,9 +15,7 @@ from tests.template.started import sent, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-EXAMPLES = [
-    pytest.param(example, id=name, marks=pytest.mark.xdist_group(name)) for name, example in examples().items()
-]
+EXAMPLES = [pytest.param(example, id=name, marks=pytest.mark.xdist_group(name)) for name, example in examples().items()]
 MAX_WEIGHTS_BYTES = 2_000_000
 
 

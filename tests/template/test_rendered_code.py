@@ -34,11 +34,12 @@ def test_the_formatter_changes_nothing(root: Path, bin_folder: Path) -> None:
 @pytest.mark.timeout(600)
 def test_mypy_strict_finds_nothing(root: Path, bin_folder: Path) -> None:
     """Every render's types are strict; all are checked in one go, as packages side by side."""
-    run(
+    said = run(
         *(bin_folder / "mypy", "--strict", "--explicit-package-bases", "--namespace-packages"),
         *("--cache-dir", root.with_name("mypy-cache"), "--config-file", "row_00/pyproject.toml", "."),
         cwd=root,
     )
+    assert f"no issues found in {len(list(root.rglob('*.py')))} source files" in said
 
 
 def test_what_is_not_the_owners_is_short(renders: list[Render]) -> None:

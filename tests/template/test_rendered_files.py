@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from litgen_runtime.settings import load
 
+from litgen_runtime.settings import load
 from tests.template.rendering import Render, run
+
+pytestmark = pytest.mark.timeout(300)
 
 YAMLLINT = """
 extends: default
@@ -74,7 +76,7 @@ def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
 
 
 def test_every_text_is_tidy(renders: list[Render]) -> None:
-    """No trailing blanks, no missing or doubled last line, nothing left of the template's own language."""
+    """No trailing blanks, no missing or doubled empty line, nothing left of the template's own language."""
     for each in renders:
         for path in each.folder.rglob("*"):
             if not path.is_file() or path.suffix in (".whl", ".bundle"):
@@ -83,6 +85,7 @@ def test_every_text_is_tidy(renders: list[Render]) -> None:
             assert not re.search(r"[ \t]+$", text, re.MULTILINE), path
             assert not text or (text.endswith("\n") and not text.endswith("\n\n")), path
             assert not re.search(r"{%|{#|(?<!\$){{", text), path
+            assert path.suffix == ".py" or "\n\n\n" not in text, path
 
 
 def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Render]) -> None:
@@ -164,9 +167,11 @@ def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> Non
 @pytest.mark.parametrize(("devices", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)])
 def test_gpus_are_asked_for_when_an_endpoint_names_them(renders: list[Render], devices: str, gpus: int) -> None:
     """A pod and a container get as many GPUs as the highest one that is named."""
-    rows = [each for each in renders if each.file("deploy").exists()]
-    rows = [each for each in rows if {e.get("devices", "auto") for e in each.answers["endpoints"]} <= {devices, "cpu", "auto"}]
-    rows = [each for each in rows if each.answers["endpoints"][0].get("devices", "auto") == devices]
+    rows = [
+        each
+        for each in renders
+        if each.file("deploy").exists() and each.answers["endpoints"][0].get("devices", "auto") == devices
+    ]
     assert rows
     for each in rows:
         limits = deployment(each)["containers"][0]["resources"]["limits"]

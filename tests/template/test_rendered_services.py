@@ -48,12 +48,15 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
         for endpoint in project.answers["endpoints"]
         if "cuda" in endpoint["devices"]
     }
-    command = (project.file(".venv/bin") / project.answers["service_name"], "serve", "--host", "127.0.0.1", "--port", "0")
+    program = project.file(".venv/bin") / project.answers["service_name"]
     lines = [line for line in project.text("README.md").splitlines() if line.startswith("curl ")]
     asks = [line for line in lines if "/shutdown" not in line]
     stops = [line.replace("$SHUTDOWN_API_KEY", KEY) for line in lines if line not in asks]
     with started(
-        *command, cwd=project.folder, log_path=tmp_path / "log", env={**env, "SHUTDOWN_API_KEY": KEY}
+        *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
+        cwd=project.folder,
+        log_path=tmp_path / "log",
+        env={**env, "SHUTDOWN_API_KEY": KEY},
     ) as service:
         for line in asks:
             answer = sent(line, service.url)

@@ -151,6 +151,8 @@ def main() -> None:
     logs.start("http")
     control = Control(socket.socket(fileno=int(sys.argv[1])))
     listener = socket.socket(fileno=int(sys.argv[2]))
+    os.set_inheritable(control.fileno(), False)  # nor may what the owner's routes start keep the port
+    listener.set_inheritable(False)
     try:
         spec, *early = control.receive(wait=True)
     except EOFError:

@@ -41,6 +41,8 @@ class Lifecycle:
         self.refusing = False
         self.in_flight = 0
         self._clock = clock
+        for worker in workers:
+            worker.since = clock()
         self._was_ready = False
         self._served: set[str] = set()
         self._idle = asyncio.Event()

@@ -6,6 +6,8 @@ FastAPI takes half a second and 20 MB to import, so it is loaded off the event l
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
     from starlette.responses import Response
 
+log = logging.getLogger(__name__)
+
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # a crowd of clients must not end a service that has just started
+_AGAIN_S = 1.0
+
 
 class Site:
     """The app behind every path that is not an endpoint or a probe.
@@ -31,13 +38,23 @@ class Site:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._loading: asyncio.Future[App] | None = None
+        self._loading: asyncio.Task[App] | None = None
 
     async def app(self) -> App:
         """Return the FastAPI app, loading it the first time."""
         if self._loading is None:
-            self._loading = asyncio.get_running_loop().run_in_executor(None, build, self._settings)
+            self._loading = asyncio.get_running_loop().create_task(self._load())
         return await asyncio.shield(self._loading)
+
+    async def _load(self) -> App:
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(None, build, self._settings)
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTORS:
+                    raise
+                log.warning("loading /docs and the owner's routes again in %g s: %s", _AGAIN_S, error)
+                await asyncio.sleep(_AGAIN_S)
 
 
 def build(settings: Settings) -> FastAPI:

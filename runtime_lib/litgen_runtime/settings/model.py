@@ -55,7 +55,7 @@ class WorkerSettings(_Table):
     devices: Devices = "auto"
     per_device: Annotated[int, Field(ge=1, le=64, description="a whole number of workers, 1 to 64")] = 1
     gpu_memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="a share of the GPU's memory for each worker, more than 0, at most 1"
+        default=None, description="a share of the GPU's memory for each worker, more than 0, at most 1"
     )
 
     @model_validator(mode="after")

@@ -183,7 +183,7 @@ class Supervisor:
         if self._state is State.CLOSING:
             log.info("stopped")
             self._exit_code = 0
-        elif self._state is State.RUNNING and (delay_s := self._http_restarts.ended()) is not None:
+        elif self._may_start_http_again() and (delay_s := self._http_restarts.ended()) is not None:
             log.error("the HTTP process ended (%s); it and the workers start again in %.1f s", cause, delay_s)
             self._state = State.STARTING
             self._children.kill_all()
@@ -191,6 +191,9 @@ class Supervisor:
         elif self._exit_code is None:
             log.error("the HTTP process ended (%s)", cause)
             self._exit_code = COULD_NEVER_START if self._state is State.STARTING else 1
+
+    def _may_start_http_again(self) -> bool:
+        return self._state is State.RUNNING or (self._state is State.STARTING and self._http_restarts.served)
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._signalled:

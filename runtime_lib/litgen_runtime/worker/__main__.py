@@ -27,6 +27,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.excepthook = _die
     sock = socket.socket(fileno=int(sys.argv[2]))
+    sock.set_inheritable(False)  # a model's children must not keep the line open when this process has died
     spec = _read_spec(sock)
     began = time.monotonic()
     try:
