@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+
 from litgen_runtime.testing import ServiceProcess, running_service
 
 ROOT = Path(__file__).parent.parent
@@ -132,12 +133,16 @@ class Running:
     @property
     def http_pid(self) -> int:
         """The HTTP process."""
-        return eventually(lambda: self.marked.of("litgen_runtime.http"))[0].pid
+        return self._only("litgen_runtime.http")
 
     @property
     def guardian_pid(self) -> int:
         """The guardian."""
-        return eventually(lambda: self.marked.of("litgen_runtime.supervisor.guardian"))[0].pid
+        return self._only("litgen_runtime.supervisor.guardian")
+
+    def _only(self, module: str) -> int:
+        found: list[psutil.Process] = eventually(lambda: self.marked.of(module))
+        return found[0].pid
 
     def worker_pids(self) -> list[int]:
         """Return the workers that run now."""

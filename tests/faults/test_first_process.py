@@ -55,9 +55,9 @@ class Container:
 def contained(path: Path, marked: Marked, until: str = "ready: ") -> Iterator[Container]:
     """Run a service in a PID namespace of its own until its log holds a text."""
     log_path = path.parent / "log"
-    command = [str(UNSHARE), "-pf", "--kill-child", sys.executable, "-m", "litgen_runtime", "serve", "--config", path]
+    command = [str(UNSHARE), "-pf", "--kill-child", sys.executable, "-m", "litgen_runtime", "serve", "--config"]
     with log_path.open("wb") as log:
-        outer = subprocess.Popen(command, cwd=ROOT, env={**os.environ, MARK: marked.mark}, stderr=log)
+        outer = subprocess.Popen([*command, str(path)], cwd=ROOT, env={**os.environ, MARK: marked.mark}, stderr=log)
     container = Container(outer, log_path)
     try:
         assert eventually(lambda: until in container.log(), 40), container.log()

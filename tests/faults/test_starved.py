@@ -26,8 +26,8 @@ def test_no_descriptors_left(tmp_path: Path, marked: Marked) -> None:
         assert eventually(lambda: "ready: " in log.read_text(), 40)
         port = int(log.read_text().partition("listening on http://127.0.0.1:")[2].split()[0])
         crowd = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(300)]
-        [http] = marked.of("litgen_runtime.http")
         time.sleep(0.5)
+        [http] = marked.of("litgen_runtime.http")
         before = psutil.Process(http.pid).cpu_times().user
         time.sleep(2)
         assert psutil.Process(http.pid).cpu_times().user - before < 1.2, "it spins"
@@ -51,7 +51,7 @@ def test_no_descriptors_left(tmp_path: Path, marked: Marked) -> None:
 
 def test_nobody_reads_the_log(tmp_path: Path, marked: Marked) -> None:
     """With the reader of standard error gone, requests are served, errors too, and the drain ends with exit 0."""
-    command = [sys.executable, "-m", "litgen_runtime", "serve", "--config", config(tmp_path, {"act": act()})]
+    command = [sys.executable, "-m", "litgen_runtime", "serve", "--config", str(config(tmp_path, {"act": act()}))]
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, MARK: marked.mark}, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -207,7 +207,9 @@ def test_the_default_limit(tmp_path_factory: pytest.TempPathFactory) -> None:
         assert service.post("/square", content=padded(10_000_001)).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/", "/square/", "/Square", "//square", "/shutdown", "/%ff%00", "/a%0d%0ab"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/", "/square/", "/Square", "//square", "/shutdown", "/%ff%00", "/a%0d%0ab"]
+)
 def test_no_such_path(service: Running, path: str) -> None:
     """A path that nothing serves is 404, /shutdown too while it is off."""
     assert_problem(service.post(path, {"x": 1}), 404, "not-found")

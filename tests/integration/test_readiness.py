@@ -137,7 +137,7 @@ def test_probes_under_load(tmp_path: Path) -> None:
     with serving(path) as service, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(wire.connected(service.port, 60)) for _ in range(200)]
         for client in clients:
-            client.send(wire.post("/act", json.dumps({"do": "sleep", "seconds": 0.3}).encode()))
+            client.send(wire.post("/act", json.dumps({"do": "sleep", "seconds": 0.15}).encode()))
         assert eventually(lambda: service.get("/health").json()["endpoints"]["act"]["queued"] == 16)
         slowest = 0.0
         for probe in ("/livez", "/readyz", "/health") * 5:
@@ -162,9 +162,7 @@ def test_degraded_then_ready_again(tmp_path: Path) -> None:
     for kind in ("a", "a", "b"):
         admit(tmp_path, kind)
     with serving(path, env={"LITGEN_TEST_TICKETS": str(tmp_path)}) as service:
-        pids = {
-            process.cmdline()[-1]: process.pid for process in service.marked.of("litgen_runtime.worker")
-        }
+        pids = {process.cmdline()[-1]: process.pid for process in service.marked.of("litgen_runtime.worker")}
         os.kill(pids["one[0] on cpu"], signal.SIGKILL)
         assert eventually(lambda: service.get("/readyz").json()["status"] == "degraded")
         assert service.get("/readyz").status_code == 200

@@ -20,9 +20,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "act": act(),
         "detailed": endpoint("actions:ActDetailed", "/detailed"),
         "later": endpoint("basic:Later", "/later", "Number", "Number"),
-        "batch": endpoint(
-            "basic:Batch", "/batch", "Number", "Number", batching={"max_size": 8, "max_wait_s": 0.5}
-        ),
+        "batch": endpoint("basic:Batch", "/batch", "Number", "Number", batching={"max_size": 8, "max_wait_s": 0.5}),
         "alone": endpoint("basic:Batch", "/alone", "Number", "Number"),
     }
     with serving(config(tmp_path_factory.mktemp("results"), endpoints)) as running:

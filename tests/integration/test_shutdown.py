@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -135,11 +136,10 @@ def test_a_signal_while_setup_hangs(tmp_path: Path, number: int) -> None:
         assert time.monotonic() - began < 4
 
 
-@pytest.mark.parametrize("action", ["sleep", "hold-gil"])
-def test_work_longer_than_the_drain_is_cut(tmp_path: Path, action: str) -> None:
+def test_work_longer_than_the_drain_is_cut(tmp_path: Path) -> None:
     """At drain_timeout_s what is left is answered 503, counted in the log, its worker killed, exit 0."""
     path = config(tmp_path, {"act": act()}, shutdown={"drain_timeout_s": 1.0})
-    with serving(path) as service, working(service, 60.0, action) as client:
+    with serving(path) as service, working(service, 60.0, "hold-gil") as client:
         began = time.monotonic()
         service.signal(signal.SIGTERM)
         reply = client.expect()
@@ -220,7 +220,9 @@ def test_two_services_do_not_share_a_port_after_one_ends(tmp_path: Path) -> None
         assert first.wait_exit() == 0
         again = [sys.executable, "-m", "litgen_runtime", "serve", "--config", str(tmp_path / "service.toml")]
         environment: dict[str, Any] = {**os.environ, MARK: first.marked.mark}
-        process = psutil.Popen([*again, "--port", str(first.port)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        process = psutil.Popen(
+            [*again, "--port", str(first.port)], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+        )
         try:
             assert eventually(lambda: ready(first))
         finally:
@@ -232,8 +234,5 @@ def ready(service: Running) -> bool:
     """Whether something at the service's port is ready."""
     try:
         return service.get("/readyz").status_code == 200
-    except OSError:
-        return False
-    except Exception as error:  # noqa: BLE001 - httpx wraps what sockets raise
-        assert "Connect" in type(error).__name__ or "Read" in type(error).__name__
+    except httpx.TransportError:
         return False

@@ -103,9 +103,7 @@ def test_a_valid_key_drains_the_service(tmp_path: Path, source: str) -> None:
     path = config(tmp_path, {"act": act()}, shutdown={"api": True})
     with serving(path, env=env) as service:
         answers: list[httpx.Response] = []
-        thread = threading.Thread(
-            target=lambda: answers.append(service.post("/act", {"do": "sleep", "seconds": 2.0}))
-        )
+        thread = threading.Thread(target=lambda: answers.append(service.post("/act", {"do": "sleep", "seconds": 2.0})))
         thread.start()
         assert eventually(lambda: service.get("/health").json()["in_flight"] == 1)
         accepted = service.post("/shutdown", headers={**bearer(key), "X-Request-ID": "goodbye"})

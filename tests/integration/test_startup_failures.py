@@ -29,13 +29,13 @@ def start(marked: Marked, path: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def loading(handler: str, workers: int = 1) -> object:
+def loading(handler: str, workers: int = 1, path: str = "/x") -> object:
     """Return an endpoint of ``services/loading.py``."""
-    return endpoint(f"loading:{handler}", "/x", "Number", "Number", workers={"per_device": workers})
+    return endpoint(f"loading:{handler}", path, "Number", "Number", workers={"per_device": workers})
 
 
 def test_setup_raising_ends_the_service(tmp_path: Path, marked: Marked) -> None:
-    """setup raising in each of three workers gives one error with the owner's traceback, and exit code 3."""
+    """An exception of setup in each of three workers gives one error with the owner's traceback, and exit code 3."""
     code, said = start(marked, config(tmp_path, {"bad": loading("Raises", 3), "good": square()}))
     assert code == 3
     assert said.count("FileNotFoundError: weights.bin is not there") == 1
@@ -123,7 +123,7 @@ def test_a_taken_port(tmp_path: Path, marked: Marked) -> None:
         port = taken.getsockname()[1]
         code, said = start(marked, config(tmp_path, {"x": square()}), "--port", str(port))
     assert code == 3
-    assert f"cannot listen on service.host \"127.0.0.1\", service.port {port}: Address already in use" in said
+    assert f'cannot listen on service.host "127.0.0.1", service.port {port}: Address already in use' in said
     assert "Traceback" not in said
 
 
@@ -154,7 +154,7 @@ def test_a_broken_configure_hook(tmp_path: Path, marked: Marked, hook: str, word
 def test_a_failed_start_is_quick(tmp_path: Path, marked: Marked) -> None:
     """The end does not wait for other endpoints' loading: a hanging one is killed."""
     began = time.monotonic()
-    code, said = start(marked, config(tmp_path, {"slow": loading("Hangs"), "bad": loading("Raises") | {"path": "/y"}}))
+    code, said = start(marked, config(tmp_path, {"slow": loading("Hangs"), "bad": loading("Raises", path="/y")}))
     assert code == 3
     assert "bad[0] on cpu: setup failed" in said
     assert time.monotonic() - began < 20

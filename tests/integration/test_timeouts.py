@@ -18,9 +18,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One service with a timeout of a second, and with none."""
     endpoints = {
         "short": act("/short", timeout_s=1.0),
-        "batch": endpoint(
-            "basic:Slow", "/free", "Number", "Number", timeout_s=False
-        ),
+        "batch": endpoint("basic:Slow", "/free", "Number", "Number", timeout_s=False),
         "minus": endpoint("basic:Slow", "/minus", "Number", "Number", timeout_s=-1),
     }
     with serving(config(tmp_path_factory.mktemp("timeouts"), endpoints)) as running:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from litgen_runtime import Endpoint, HTTPError
 
+from litgen_runtime import Endpoint, HTTPError
 from tests.integration.services.schemas import Answer, Command
 
 
@@ -129,7 +129,7 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "huge-int": lambda _: 10**5000,
     "null-text": lambda _: "null NaN Infinity",
     # errors
-    "raise": lambda request: {}["a secret word"],
+    "raise": _raises(KeyError("a secret word")),
     "unpicklable": _raises(UnpicklableError("a secret word", "b")),
     "unspeakable": _raises(UnspeakableError()),
     "surrogate-error": _raises(ValueError("a secret \ud800 word")),
@@ -155,7 +155,7 @@ _RESULTS: dict[str, Callable[[int], Any]] = {
     "nan-field": lambda pid: Answer(value=1, pid=pid, score=float("nan")),
     "inf-field": lambda pid: {"value": 1, "pid": pid, "score": float("inf")},
     "numpy-in-field": lambda pid: Answer.model_construct(value=1, pid=pid, score=np.float64(0.25), name=""),
-    "unchecked": lambda pid: Answer.model_construct(value=1, pid="one", score=None, name=""),
+    "unchecked": lambda pid: Answer(value=1, pid=pid).model_copy(update={"pid": "one"}),
     "surrogate-field": lambda pid: Answer.model_construct(value=1, pid=pid, score=None, name="\ud800"),
     "exception": lambda _: ValueError("a secret word"),
     "exception-class": lambda _: ValueError,

@@ -3,7 +3,6 @@
 import time
 
 from litgen_runtime import BatchEndpoint, Endpoint, HTTPError
-
 from tests.integration.services.schemas import Echo, Number
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from litgen_runtime import Endpoint
-
 from tests.integration.services.schemas import Number
 
 TICKETS = "LITGEN_TEST_TICKETS"

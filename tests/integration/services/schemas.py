@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Number(BaseModel):
-    """A number that JSON can say."""
+    """A number that JSON can say; strict, as its JSON schema says: pydantic by itself takes false and "1" too."""
+
+    model_config = ConfigDict(strict=True)
 
     x: float = Field(allow_inf_nan=False, ge=-1e6, le=1e6)
 
@@ -31,6 +33,8 @@ class Answer(BaseModel):
 
 class Echo(BaseModel):
     """A text, to be given back."""
+
+    model_config = ConfigDict(strict=True)
 
     text: str
     inner: dict[str, list[int]] = {}
