@@ -113,7 +113,7 @@ def wait_ready(process: subprocess.Popen[bytes], log_path: Path) -> str:
 
 def ask(url: str) -> None:
     """Send sentences and print how near they are to each other in meaning."""
-    step("Ask it", f"curl {url}/similarity -d '{{\"sentences\": [...]}}'")
+    step("Ask it", f"curl {url}/similarity -H 'Content-Type: application/json' -d '{{\"sentences\": [...]}}'")
     began = time.monotonic()
     answer = httpx.post(f"{url}/similarity", json={"sentences": SENTENCES}, timeout=30.0)
     answer.raise_for_status()

@@ -47,9 +47,10 @@ class HttpProcess:
         self._control = control
         self._settings = settings
         self._lifecycle = Lifecycle(workers)
+        self._lifecycle.site_loading = settings.service.configure is not None
         self._dispatchers = {name: Dispatcher(name, endpoint) for name, endpoint in settings.endpoints.items()}
         self._site = Site(settings)
-        self._server = Server(Front(self._routes(), self._site), settings.service, self._listening)
+        self._server = Server(Front(self._routes(), self._site, self._lifecycle), settings.service, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._adopt,
@@ -86,6 +87,7 @@ class HttpProcess:
     async def _load_site(self) -> None:
         try:
             await self._site.app()
+            self._lifecycle.site_loaded()
         except BaseException as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything, SystemExit too
             self._tell({"do": "failed", "error": describe(error)})
 

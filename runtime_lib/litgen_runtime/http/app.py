@@ -7,6 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from litgen_runtime.errors import InternalError, RequestError
+from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import App, Receive, Scope, Send, header, request_id_of, send_problem
 from litgen_runtime.http.site import Site
 
@@ -19,20 +20,19 @@ class Front:
     Args:
         routes: apps by exact path: the endpoints' doors, the probes, the shutdown API.
         site: everything else.
+        lifecycle: told of what the site answers; the other routes tell it themselves.
     """
 
-    def __init__(self, routes: Mapping[str, App], site: Site) -> None:
+    def __init__(self, routes: Mapping[str, App], site: Site, lifecycle: Lifecycle) -> None:
         self._routes = routes
         self._site = site
+        self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        app = self._routes.get(scope["path"])
-        if app is None:
-            await self._elsewhere(scope, receive, send)
-            return
+        app = self._routes.get(scope["path"], self._elsewhere)
         try:
             await app(scope, receive, send)
         except RequestError as error:
@@ -53,8 +53,11 @@ class Front:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
+        self._lifecycle.enter()
         try:
             await (await self._site.app())(scope, receive, send_with_id)
         except Exception:
             # Starlette has answered already and raises once more, for the log.
             log.exception("%s: request %s failed", scope["path"], request_id.decode())
+        finally:
+            self._lifecycle.leave()

@@ -56,7 +56,7 @@ class Door:
             await send_problem(send, error, request_id)
         except ClientGone:
             return
-        except Exception:
+        except (Exception, SystemExit):  # an owner's validator may raise even that
             log.exception("%s: request %s failed inside the runtime", self._dispatcher.name, request_id.decode())
             await send_problem(send, InternalError("The service failed on this request."), request_id)
         else:

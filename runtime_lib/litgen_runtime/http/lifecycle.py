@@ -37,6 +37,7 @@ class Lifecycle:
 
     def __init__(self, workers: list[WorkerState], clock: Any = time.monotonic) -> None:
         self.workers = {worker.id: worker for worker in workers}
+        self.site_loading = False  # the owner's ``configure`` has not run yet
         self.draining = False
         self.refusing = False
         self.in_flight = 0
@@ -60,9 +61,12 @@ class Lifecycle:
         worker.state, worker.since, worker.load_s = "ready", self._clock(), load_s
         self._served.add(worker.endpoint)
         log.info("%s: loaded in %.2f s", worker.label, load_s)
-        if not self._was_ready and not self.missing():
-            self._was_ready = True
-            log.info("ready: all %d workers have loaded", len(self.workers))
+        self._say_ready()
+
+    def site_loaded(self) -> None:
+        """The owner's ``configure`` has run."""
+        self.site_loading = False
+        self._say_ready()
 
     def lost(self, worker_id: int) -> None:
         """The process is gone; another one will be started."""
@@ -84,7 +88,8 @@ class Lifecycle:
             served = {worker.endpoint for worker in self.workers.values() if worker.state == "ready"}
             absent = [worker for worker in absent if worker.endpoint not in served]
         now = self._clock()
-        return [f"{worker.label}: {worker.state} ({now - worker.since:.1f} s)" for worker in absent]
+        lines = [f"{worker.label}: {worker.state} ({now - worker.since:.1f} s)" for worker in absent]
+        return ["service.configure: running", *lines] if self.site_loading and endpoint is None else lines
 
     @property
     def status(self) -> str:
@@ -94,6 +99,11 @@ class Lifecycle:
         if self.missing():
             return "unavailable" if self._was_ready else "loading"
         return "ready" if all(worker.state == "ready" for worker in self.workers.values()) else "degraded"
+
+    def _say_ready(self) -> None:
+        if not self._was_ready and not self.missing():
+            self._was_ready = True
+            log.info("ready: all %d workers have loaded", len(self.workers))
 
     def enter(self) -> None:
         """A request begins.

@@ -90,7 +90,7 @@ class Line:
                 items.append((run.id, self._codec.decode(run.body), run.deadline))
             except RequestError as error:
                 self._outgoing.put(failure(run.id, 0.0, error))
-            except Exception as error:  # noqa: BLE001 - an owner's validator may raise anything
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise anything
                 self._outgoing.put(failure(run.id, 0.0, error))
         if items:
             self._inbox.add(items)

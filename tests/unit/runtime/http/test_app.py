@@ -7,6 +7,7 @@ import pytest
 
 from litgen_runtime.errors import NotFound
 from litgen_runtime.http.app import Front
+from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import App, Receive, Scope, Send, send_json
 from litgen_runtime.http.site import Site
 from tests.unit.runtime.fakes import ask, run
@@ -41,7 +42,7 @@ class FakeSite:
 def front(site: App | None = None, **routes: App) -> Front:
     """Return a front with these routes."""
     elsewhere = cast("Site", FakeSite(site or named(b"the site")))
-    return Front({f"/{path}": app for path, app in routes.items()}, elsewhere)
+    return Front({f"/{path}": app for path, app in routes.items()}, elsewhere, Lifecycle([]))
 
 
 @pytest.mark.parametrize(

@@ -170,3 +170,15 @@ def test_idle_too_late() -> None:
         return loop.time() - began
 
     assert run(main()) == pytest.approx(5.0)
+
+
+def test_ready_waits_for_the_owners_configure() -> None:
+    """With every worker loaded the service is still loading until ``configure`` has run."""
+    state = lifecycle("a")
+    state.site_loading = True
+    state.loading(0)
+    state.ready(0, 1.0)
+    assert (state.status, state.missing()) == ("loading", ["service.configure: running"])
+    assert state.missing("a") == []
+    state.site_loaded()
+    assert state.status == "ready"
