@@ -12,7 +12,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 export UV_LINK_MODE ?= hardlink
 
-.PHONY: demo test test-unit test-rest lint bench examples questions release next clean
+.PHONY: demo test test-unit test-rest lint bench examples questions release clean
 
 $(VENV)/ready: pyproject.toml runtime_lib/pyproject.toml
 	@echo "== making the environment in $(VENV)"
@@ -49,7 +49,7 @@ examples: $(VENV)/ready ## Render the examples again
 questions: $(VENV)/ready ## Write template/questions.yml from the answers' model
 	$(RUN) -m litgen_generator.answers.questions
 
-release: $(VENV)/ready ## make release VERSION=0.1.0
+release: $(VENV)/ready ## make release VERSION=0.1.0, or the next development version: VERSION=0.2.0.dev0
 	$(RUN) -m litgen_generator.release $(VERSION)
 
 clean: ## Remove what these commands made

@@ -1,6 +1,17 @@
-"""`python -m litgen_generator` is the `litgen` command."""
+"""Where the `litgen` command begins; `python -m litgen_generator` is the same."""
 
-from litgen_generator.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command, also when Ctrl-C comes while it is being imported."""
+    try:
+        from litgen_generator import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

@@ -35,7 +35,7 @@ def main() -> None:
         click.echo(f"litgen: {error}", err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nlitgen: interrupted.", err=True)
+        click.echo("litgen: interrupted.", err=True)
         code = INTERRUPTED
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

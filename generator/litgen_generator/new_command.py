@@ -105,7 +105,7 @@ def _missing(request: Request) -> list[str]:
 
 
 def _is_interactive() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def _may_overwrite(target: Path, files: list[Path]) -> bool:

@@ -132,13 +132,14 @@ def _ask_one(model: type[BaseModel], key: str, default: Any, judge: Judge) -> An
         return questionary.select(key, choices=choices, default=default).unsafe_ask()
     if field.annotation is bool:
         return questionary.confirm(key, default=default).unsafe_ask()
-    text = questionary.text(
-        key,
-        default=_as_text(default),
-        validate=lambda text: judge(sources.value(model, key, text.strip())) or True,
-        validate_while_typing=False,
-    ).unsafe_ask()
-    return sources.value(model, key, text.strip())
+    typed = _as_text(default)
+    while True:
+        typed = questionary.text(key, default=typed).unsafe_ask().strip()
+        value = sources.value(model, key, typed)
+        problem = judge(value)
+        if problem is None:
+            return value
+        questionary.print(problem, style="fg:ansired")  # a validator's would be cut to one line
 
 
 def _as_text(value: Any) -> str:

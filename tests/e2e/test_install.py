@@ -30,7 +30,7 @@ def installed(wheel: Path, target: Path) -> tuple[str, ...]:
     """The command of a wheel, unpacked where only it is found; its dependencies are those of the tests."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(target)
-    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from litgen_generator.cli import main; main()"
+    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from litgen_generator.__main__ import main; main()"
     return (sys.executable, "-c", start, str(target))
 
 

@@ -328,27 +328,42 @@ def test_a_missing_git_is_told(workplace: Workplace) -> None:
     assert workplace.leftovers() == []
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "after_s"),
-    [
-        *((signal.SIGINT, 130, after_s) for after_s in (0.3, 0.5, 0.7, 0.9, 1.1)),
-        *((signal.SIGTERM, 143, after_s) for after_s in (0.5, 0.8, 1.0)),
-        (signal.SIGHUP, 129, 0.9),
-    ],
-)
-def test_a_signal_leaves_nothing(workplace: Workplace, number: signal.Signals, code: int, after_s: float) -> None:
-    """Whenever it comes, the project is there whole or not at all, and nothing else is."""
+def interrupt(workplace: Workplace, number: signal.Signals, after_s: float) -> tuple[int, str]:
+    """Send a signal some time after rendering began; the exit code, and what was said of it."""
     process = workplace.start("new", "svc", "--defaults")
+    while not workplace.leftovers() and process.poll() is None:
+        time.sleep(0.01)
     time.sleep(after_s)
     os.killpg(process.pid, number)
     _, said = process.communicate(timeout=30)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_while_rendering_leaves_nothing(workplace: Workplace, number: signal.Signals, code: int) -> None:
+    """Each signal has its exit code, and everything that was begun is gone."""
+    ended, said = interrupt(workplace, number, 0)
+    assert ended == code
+    assert said == ("\nlitgen: interrupted.\n" if number == signal.SIGINT else "")
+    assert workplace.leftovers() == []
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+def test_a_signal_at_any_time_leaves_all_or_nothing(workplace: Workplace, after_s: float) -> None:
+    """Whenever it comes, the project is there whole or not at all, and nothing else is."""
+    _, said = interrupt(workplace, signal.SIGINT, after_s)
     assert "Traceback" not in said
-    if process.returncode == 0:
-        assert workplace.leftovers() == ["svc"]
+    assert workplace.leftovers() in ([], ["svc"])
+    if workplace.leftovers():
         assert workplace.git("status", "--porcelain", cwd=workplace.folder / "svc") == ""
-    else:
-        assert process.returncode in {code, -number}
-        assert workplace.leftovers() == []
+
+
+def test_an_interrupt_at_the_very_start_is_quiet(workplace: Workplace) -> None:
+    """Ctrl-C while the command is still being imported ends it without a traceback."""
+    (workplace.root / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    workplace.extra["PYTHONPATH"] = str(workplace.root)
+    done = workplace.litgen("--help")
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_help_is_read_without_the_heavy_imports(workplace: Workplace) -> None:

@@ -17,6 +17,7 @@ class Terminal:
 
     def __init__(self, workplace: Workplace, *arguments: str) -> None:
         """Start the command."""
+        self.asked = ""
         self.child = pexpect.spawn(
             workplace.command[0],
             [*workplace.command[1:], "new", *arguments],
@@ -24,7 +25,7 @@ class Terminal:
             env=workplace.env | {"PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"},
             encoding="utf-8",
             timeout=30,
-            dimensions=(60, 200),
+            dimensions=(24, 80),
         )
 
     def sees(self, text: str) -> None:
@@ -34,15 +35,16 @@ class Terminal:
     def asks(self, key: str, helps: Mapping[str, str]) -> None:
         """Wait for a question: its line of help, and then the prompt, without which nothing is to be typed."""
         self.sees(helps[key])
-        self.sees(f" {key} ")
+        self.sees(f" {key}")
+        self.asked = key
 
     def types(self, text: str, *, wrong: str | None = None, told: str = "expected") -> None:
-        """Answer a question of text: first wrongly, so that it is told, then well."""
-        for answer in (wrong, text):
-            if answer is not None:
-                self.child.send(f"{CLEAR}{answer}{ENTER}")
-                if answer is wrong:
-                    self.sees(told)
+        """Answer a question of text: first wrongly, so that it is told and asked again, then well."""
+        if wrong is not None:
+            self.child.send(f"{CLEAR}{wrong}{ENTER}")
+            self.sees(told)
+            self.sees(f" {self.asked}")
+        self.child.send(f"{CLEAR}{text}{ENTER}")
 
     def chooses(self, *, down: int = 0, wrong: str = "") -> None:
         """Answer a question with choices; a key that is no choice changes nothing."""

@@ -85,7 +85,7 @@ SERVICE = [
     *(service("ci", value, '"github", "none"') for value in ("", "gitlab")),
 ]
 
-USED_NAMES = ["class", "match", "on", "none", "endpoint", "batch_endpoint", "http_error", "value_error"]
+USED_NAMES = ["class", "match", "on", "none", "endpoint", "batch_endpoint", "http_error", "request", "value_error"]
 NO_PATHS: list[Any] = [
     *("", "embed", "/", "//", "/a/", "/a//b", "/a b", "/a?b", "/a#b", "/{id}", "/ü", "/a%2f", "/.", "/a/../b", "/a\n"),
     *(3, True),

@@ -76,7 +76,7 @@ CLASS_NAMES = frozenset(
     interrupted_error key_error keyboard_interrupt lookup_error memory_error module_not_found_error
     name_error none not_implemented not_implemented_error overflow_error pending_deprecation_warning
     permission_error process_lookup_error python_finalization_error recursion_error reference_error
-    resource_warning runtime_error runtime_warning stop_async_iteration stop_iteration syntax_error
+    request resource_warning response runtime_error runtime_warning stop_async_iteration stop_iteration syntax_error
     syntax_warning system_error system_exit tab_error timeout_error true type_error unbound_local_error
     unicode_decode_error unicode_encode_error unicode_error unicode_translate_error unicode_warning
     user_warning value_error warning zero_division_error

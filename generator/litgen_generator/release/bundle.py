@@ -44,7 +44,7 @@ def build(source: Source, target: Path) -> None:
             env=env,
         )
         git.run("fast-import", "--quiet", cwd=repository, env=env, stdin=b"".join(_history(source, runtime)))
-        refs = ("HEAD", f"refs/tags/{source.tag}", f"{_SOURCE_REF}{source.digest}")
+        refs = ("HEAD", "refs/heads/main", f"refs/tags/{source.tag}", f"{_SOURCE_REF}{source.digest}")
         git.run("-c", "pack.threads=1", "bundle", "create", "--quiet", "../bundle", *refs, cwd=repository, env=env)
         (scratch / "bundle").replace(target)
 
