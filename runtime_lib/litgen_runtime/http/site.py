@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from litgen_runtime.errors import InternalError, MethodNotAllowed, NotFound, RequestError
+from litgen_runtime.errors import InternalError, MethodNotAllowed, NotFound, RequestError, SettingsError
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.openapi import describe
 from litgen_runtime.imports import resolve
@@ -74,8 +74,17 @@ def build(settings: Settings) -> FastAPI:
     for raised in (HTTPException, RequestValidationError, RequestError, Exception):
         app.add_exception_handler(raised, _problem)
     if settings.service.configure:
-        resolve(settings.service.configure, "service.configure")(app)
+        _configure(settings.service.configure, app)
     return app
+
+
+def _configure(reference: str, app: FastAPI) -> None:
+    try:
+        resolve(reference, "service.configure")(app)
+    except SystemExit as error:  # it would end the event loop rather than the start
+        raise SettingsError(
+            f'service.configure is "{reference}"; it called sys.exit: {error}. Let it return.'
+        ) from None
 
 
 def _document(settings: Settings, owners_openapi: Callable[[], dict[str, Any]]) -> dict[str, Any]:
