@@ -29,7 +29,17 @@ def warnings_of(settings: Settings) -> Iterator[str]:
 
 def problems(settings: Settings) -> list[str]:
     """Return what would keep the service from starting, as far as imports tell."""
-    return [problem for name, endpoint in settings.endpoints.items() for problem in _endpoint(name, endpoint)]
+    found = [problem for name, endpoint in settings.endpoints.items() for problem in _endpoint(name, endpoint)]
+    return found + list(_configure(settings.service.configure))
+
+
+def _configure(reference: str | None) -> Iterator[str]:
+    if reference is None:
+        return
+    try:
+        resolve(reference, "service.configure")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the owner's modules may raise anything
+        yield describe(error)
 
 
 def _endpoint(name: str, endpoint: EndpointSettings) -> Iterator[str]:

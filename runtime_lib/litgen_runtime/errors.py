@@ -14,6 +14,7 @@
         ├── PayloadTooLarge        413 payload-too-large
         ├── UnsupportedMediaType   415 unsupported-media-type
         ├── InvalidInput           422 invalid-input
+        ├── TooManyRequests        429 too-many-requests
         ├── HeadersTooLarge        431 headers-too-large
         ├── InternalError          500 internal-error
         ├── PredictFailed          500 predict-failed
@@ -155,6 +156,12 @@ class InvalidInput(RequestError):
     """The body is JSON but not what the endpoint's request model asks for."""
 
     status, code, title = 422, "invalid-input", "The input does not match the request schema"
+
+
+class TooManyRequests(RequestError):
+    """One connection has sent more requests than it has taken answers."""
+
+    status, code, title = 429, "too-many-requests", "Too many requests on one connection"
 
 
 class HeadersTooLarge(RequestError):

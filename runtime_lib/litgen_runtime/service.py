@@ -59,14 +59,16 @@ class Service:
         Args:
             listener: a bound socket to serve on, instead of ``service.host`` and ``service.port``.
         """
+        from litgen_runtime.shutdown_keys import read_keys
         from litgen_runtime.supervisor.plan import plan_workers
         from litgen_runtime.supervisor.supervisor import COULD_NEVER_START, Supervisor
 
+        _open_standard_streams()
         logs.start("supervisor")
         try:
-            if sys.platform == "win32":
-                raise StartupError("litgen services run on Linux and macOS. On Windows, use WSL or a container.")
+            _check_platform()
             plan = plan_workers(self.settings, cuda_count(os.environ))
+            keys = read_keys(os.environ) if self.settings.shutdown.api else []
             listener = listener or _listen(self.settings)
         except (SettingsError, StartupError) as error:
             log.error("the service cannot start: %s", error)
@@ -78,7 +80,23 @@ class Service:
             port,
             len(plan),
         )
-        return Supervisor(self.settings, plan, listener).run()
+        return Supervisor(self.settings, plan, listener, keys).run()
+
+
+def _check_platform() -> None:
+    if sys.platform == "win32":
+        raise StartupError("litgen services run on Linux and macOS. On Windows, use WSL or a container.")
+    if not hasattr(os, "waitid"):
+        raise StartupError("On macOS a litgen service needs Python 3.13 or later. Run it there, or in a container.")
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where a standard stream is closed: a socket there would be taken for it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -86,8 +104,9 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise StartupError(
-            f'cannot listen on service.host "{host}", service.port {port}: {error.strerror or error}. Stop what uses '
+            f'cannot listen on service.host "{host}", service.port {port}: {reason}. Stop what uses '
             "the port, or choose another with --port or LITGEN__SERVICE__PORT."
         ) from None

@@ -19,7 +19,7 @@ RUNTIME = sorted(name for name in FILES if name.startswith("litgen_runtime"))
 STDLIB = sys.stdlib_module_names
 
 # What a part of the runtime may import, besides itself: DESIGN.md's order, from the bottom to the top.
-BASE = {"_version", "errors", "endpoint", "tracebacks", "logs"}
+BASE = {"_version", "errors", "endpoint", "tracebacks", "logs", "groups"}
 MESSAGES = BASE | {"settings", "validation", "imports", "devices"}
 CORE = MESSAGES | {"batching", "transport"}
 ALLOWED = {
@@ -27,12 +27,14 @@ ALLOWED = {
     "errors": set(),
     "endpoint": set(),
     "logs": set(),
+    "groups": set(),
     "testing": set(),
     "batching": set(),
     "transport": set(),
     "tracebacks": {"errors"},
     "validation": {"errors"},
     "devices": {"errors"},
+    "shutdown_keys": {"errors"},
     "settings": {"errors"},
     "imports": {"errors", "endpoint"},
     "worker": CORE,
@@ -40,7 +42,7 @@ ALLOWED = {
     "http": CORE | {"dispatcher"},
     "supervisor": CORE | {"worker"},
     "check": MESSAGES,
-    "service": CORE | {"supervisor"},
+    "service": CORE | {"shutdown_keys", "supervisor"},
     "cli": CORE | {"check", "http", "service", "supervisor"},
     "__main__": {"cli"},
     "": {"_version", "endpoint", "errors", "service"},  # the package itself, ``service`` on demand

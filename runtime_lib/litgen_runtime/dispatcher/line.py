@@ -44,7 +44,11 @@ class WorkerLine(asyncio.Protocol):
         self._loaded = loaded
         self._failed = failed
         self._frames = FrameReader()
-        self._transport: asyncio.Transport
+        self._transport: asyncio.Transport | None = None
+
+    async def connect(self, sock: socket.socket) -> None:
+        """Begin to talk over the socket that the supervisor made for this worker."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=sock)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream always is one
         """Take the transport."""
@@ -67,20 +71,20 @@ class WorkerLine(asyncio.Protocol):
 
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""
-        self._transport.writelines(pack_runs([Run(t.id, t.deadline, t.body) for t in tickets]))
+        if self._transport is not None:
+            self._transport.writelines(pack_runs([Run(t.id, t.deadline, t.body) for t in tickets]))
 
     def cancel(self, ticket: Ticket) -> None:
         """Say that nobody waits for this request any more."""
-        self._transport.write(pack_ids(Kind.CANCEL, [ticket.id]))
+        if self._transport is not None:
+            self._transport.write(pack_ids(Kind.CANCEL, [ticket.id]))
 
     def close(self) -> None:
         """Let the worker read the end of its line, after which it ends itself."""
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
 
-
-async def connect(
-    sock: socket.socket, owner: Owner, loaded: Callable[[float], None], failed: Callable[[str], None]
-) -> None:
-    """Begin to talk to a worker over the socket that the supervisor made for it."""
-    loop = asyncio.get_running_loop()
-    await loop.create_unix_connection(lambda: WorkerLine(owner, loaded, failed), sock=sock)
+    def abort(self) -> None:
+        """Drop the line to a worker that has ended."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -17,14 +16,15 @@ import uvloop
 
 from litgen_runtime import logs
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
-from litgen_runtime.dispatcher.line import connect
+from litgen_runtime.dispatcher.line import WorkerLine
+from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.http.app import Front
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.probes import PATHS, Probes
 from litgen_runtime.http.server import Server
-from litgen_runtime.http.shutdown_api import ShutdownApi, read_keys
+from litgen_runtime.http.shutdown_api import ShutdownApi
 from litgen_runtime.http.site import Site
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
@@ -41,20 +41,25 @@ class HttpProcess:
         control: the line to the supervisor.
         settings: the service's choices.
         workers: every worker there will be.
+        shutdown_keys: what opens POST /shutdown.
     """
 
-    def __init__(self, control: Control, settings: Settings, workers: list[WorkerState]) -> None:
+    def __init__(
+        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str]
+    ) -> None:
         self._control = control
+        self._shutdown_keys = shutdown_keys
         self._settings = settings
         self._lifecycle = Lifecycle(workers)
         self._lifecycle.site_loading = settings.service.configure is not None
         self._dispatchers = {name: Dispatcher(name, endpoint) for name, endpoint in settings.endpoints.items()}
+        self._lines: dict[int, WorkerLine] = {}
         self._site = Site(settings)
         self._server = Server(Front(self._routes(), self._site, self._lifecycle), settings.service, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._adopt,
-            "worker_gone": lambda message: self._lifecycle.lost(message["id"]),
+            "worker_gone": self._lost,
             "drain": lambda _: self._spawn(self._drain()),
             "close_workers": lambda _: self._close_workers(),
             "exit": lambda _: self._exit(),
@@ -76,7 +81,7 @@ class HttpProcess:
             limit = self._settings.service.max_json_bytes
             routes[endpoint.path] = Door(self._dispatchers[name], request, self._lifecycle, limit)
         if self._settings.shutdown.api:
-            keys = read_keys(os.environ)
+            keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))
         return routes
 
@@ -107,8 +112,13 @@ class HttpProcess:
             self._commands[message["do"]](message)
 
     def _adopt(self, message: dict[str, Any]) -> None:
-        sock = socket.socket(fileno=message["fd"])
         worker_id = message["id"]
+        if message["fd"] is None:
+            log.error("no descriptor is free for the line to a new worker")
+            self._tell({"do": "worker_unreachable", "id": worker_id})
+            return
+        sock = socket.socket(fileno=message["fd"])
+        self._let_go(worker_id)
         self._lifecycle.loading(worker_id)
         dispatcher = self._dispatchers[self._lifecycle.workers[worker_id].endpoint]
 
@@ -119,7 +129,18 @@ class HttpProcess:
         def failed(error: str) -> None:
             self._tell({"do": "worker_failed", "id": worker_id, "error": error})
 
-        self._spawn(connect(sock, dispatcher, loaded, failed))
+        line = self._lines[worker_id] = WorkerLine(dispatcher, loaded, failed)
+        self._spawn(line.connect(sock))
+
+    def _lost(self, message: dict[str, Any]) -> None:
+        self._let_go(message["id"])
+        self._lifecycle.lost(message["id"])
+
+    def _let_go(self, worker_id: int) -> None:
+        """Cut the line of a worker that has ended: something that it forked may hold the other end."""
+        line = self._lines.pop(worker_id, None)
+        if line is not None:
+            line.abort()
 
     async def _drain(self) -> None:
         """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""
@@ -129,7 +150,7 @@ class HttpProcess:
         self._lifecycle.refusing = True
         began, cut = time.monotonic(), 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
-            cut = sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
+            cut = self._server.cut() + sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
         await self._server.flushed(choices.drain_timeout_s - (time.monotonic() - began))
         self._tell({"do": "drained", "cut": cut})
 
@@ -148,8 +169,7 @@ class HttpProcess:
 
 def main() -> None:
     """Read what to be from the supervisor, then serve."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    let_the_supervisor_decide()
     logs.start("http")
     control = Control(socket.socket(fileno=int(sys.argv[1])))
     listener = socket.socket(fileno=int(sys.argv[2]))
@@ -164,7 +184,7 @@ def main() -> None:
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers)
+            process = HttpProcess(control, settings, workers, spec["shutdown_keys"])
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

@@ -39,7 +39,7 @@ class Front:
             await send_problem(send, error, request_id_of(header(scope, b"x-request-id")))
         except Exception:
             request_id = request_id_of(header(scope, b"x-request-id"))
-            log.exception("%s: request %s failed inside the runtime", scope["path"], request_id.decode())
+            log.exception("%r: request %s failed inside the runtime", scope["path"], request_id.decode())
             await send_problem(send, InternalError("The service failed on this request."), request_id)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +58,6 @@ class Front:
             await (await self._site.app())(scope, receive, send_with_id)
         except Exception:
             # Starlette has answered already and raises once more, for the log.
-            log.exception("%s: request %s failed", scope["path"], request_id.decode())
+            log.exception("%r: request %s failed", scope["path"], request_id.decode())
         finally:
             self._lifecycle.leave()

@@ -13,11 +13,12 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from litgen_runtime.errors import ClientTooSlow, HeadersTooLarge, InvalidJSON, RequestError
+from litgen_runtime.errors import ClientTooSlow, Draining, HeadersTooLarge, InvalidJSON, RequestError, TooManyRequests
 from litgen_runtime.http.messages import App, request_id_of
 from litgen_runtime.settings import ServiceSettings
 
 _MAX_HEADER_BYTES = 65_536
+_MAX_PIPELINED = 64
 _SWEEP_TICKS = 5  # of uvicorn's ten a second
 _FLUSH_S = 2
 _FLUSH_POLL_S = 0.05
@@ -27,8 +28,9 @@ _KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s),
 class TimedProtocol(HttpToolsProtocol):
     """One connection that knows since when it waits for the client, and for what."""
 
-    waits_for: str | None = "headers"  # headers, body, reading
+    waits_for: str | None = "headers"  # headers, body
     waits_since = 0.0
+    _unread_since: float | None = None
     _header_bytes = 0
     _answering: RequestResponseCycle | None = None  # the oldest request without an answer
     _last_words: RequestError | None = None  # to be said once everything before is answered
@@ -41,8 +43,10 @@ class TimedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
+        if self._last_words is not None:
+            return
         self._unset_keepalive_if_required()
-        if self.waits_for == "headers":
+        if self.waits_for is not None:
             self._header_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -51,7 +55,9 @@ class TimedProtocol(HttpToolsProtocol):
                 self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
-        if self.waits_for == "headers" and self._header_bytes > _MAX_HEADER_BYTES:
+        if self.waits_for is None and not self.transport.is_closing() and self.cycle.response_complete:
+            self._wait_for("headers")  # bytes that begin no request, such as an empty line
+        if self.waits_for is not None and self._header_bytes > _MAX_HEADER_BYTES:
             self.refuse(_headers_too_large())
 
     def eof_received(self) -> None:
@@ -76,12 +82,25 @@ class TimedProtocol(HttpToolsProtocol):
         self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._upgrading:
             return
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            self.refuse(_too_many_pipelined())
+            raise ValueError  # ends the parser
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MAX_HEADER_BYTES:
             self.refuse(_headers_too_large())
             raise ValueError  # ends the parser
         super().on_headers_complete()
         self._wait_for("body")
         self._header_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is dropped (RFC 9110, 6.5.1)."""
+        if self.waits_for == "headers":
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; what comes between pieces, or behind the last, counts as headers do."""
+        self._header_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Wait for nothing: it is our turn."""
@@ -92,19 +111,22 @@ class TimedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
         super().on_response_complete()
-        self._wait_for(self.waits_for or "reading")
+        if self.waits_for is not None:
+            self._wait_for(self.waits_for)
         if self._last_words is not None:
             self.refuse(self._last_words)
 
     def sweep(self, now: float, limits: dict[str, float]) -> None:
         """Cut a client that has been waited for too long."""
-        waits_for = self.waits_for
-        if waits_for is None or now - self.waits_since < limits[waits_for]:
+        if not self.transport.get_write_buffer_size():
+            self._unread_since = None
+        elif self._unread_since is None:
+            self._unread_since = now
+        elif now - self._unread_since >= limits["reading"]:
+            self.transport.abort()
             return
-        if waits_for == "reading":
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()
-        elif not self._behind():
+        waits_for = self.waits_for
+        if waits_for is not None and now - self.waits_since >= limits[waits_for] and not self._behind():
             limit = f"{limits[waits_for]:g} s"
             self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
 
@@ -113,7 +135,8 @@ class TimedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._behind():
-            self._last_words = error
+            self._last_words = self._last_words or error
+            self.flow.pause_reading()
             return
         if self.waits_for != "body" or not self.cycle.response_started:
             request_id = request_id_of(None)
@@ -124,7 +147,7 @@ class TimedProtocol(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + body)
         self.eof_received()
-        self._wait_for("reading")
+        self.waits_for = None
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
@@ -155,6 +178,10 @@ class TimedProtocol(HttpToolsProtocol):
     def _wait_for(self, what: str) -> None:
         self.waits_for = what
         self.waits_since = self.loop.time()
+
+
+def _too_many_pipelined() -> TooManyRequests:
+    return TooManyRequests(f"More than {_MAX_PIPELINED} requests wait on this connection. Read the answers first.")
 
 
 def _headers_too_large() -> HeadersTooLarge:
@@ -192,6 +219,17 @@ class Server(uvicorn.Server):
             "reading": settings.body_timeout_s,
         }
 
+    def cut(self) -> int:
+        """Answer ``draining`` to every request whose body has not come; return how many that were."""
+        coming = [c for c in self._connections() if c.waits_for == "body" and not c.cycle.response_complete]
+        for connection in coming:
+            detail = "The service stopped before this request was complete: its drain time was over. Retry elsewhere."
+            connection.refuse(Draining(detail))
+        return len(coming)
+
+    def _connections(self) -> list[TimedProtocol]:
+        return [connection for connection in self.server_state.connections if isinstance(connection, TimedProtocol)]
+
     async def flushed(self, timeout_s: float) -> None:
         """Wait until clients have taken what was written for them, or the time is over."""
         deadline = time.monotonic() + timeout_s
@@ -214,7 +252,6 @@ class Server(uvicorn.Server):
         """Twice a second, look for clients that let us wait."""
         if counter % _SWEEP_TICKS == 0:
             now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, TimedProtocol):
-                    connection.sweep(now, self._limits)
+            for connection in self._connections():
+                connection.sweep(now, self._limits)
         return await super().on_tick(counter)

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ def build(settings: Settings) -> FastAPI:
     name = settings.service.name
     app: FastAPI = FastAPIOffline(title=name, redoc_url=None, static_url="/docs/static", docs_url="/docs")
     owners_openapi = app.openapi
-    app.openapi = lambda: _document(settings, owners_openapi)  # type: ignore[method-assign]  # as FastAPI documents it
+    app.openapi = cache(lambda: _document(settings, owners_openapi))  # type: ignore[method-assign]  # as FastAPI documents it
     for raised in (HTTPException, RequestValidationError, RequestError, Exception):
         app.add_exception_handler(raised, _problem)
     if settings.service.configure:

@@ -6,7 +6,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from litgen_runtime.groups import kill_session
 
 
 class Children:
@@ -25,6 +27,7 @@ class Children:
         arguments: Sequence[str],
         descriptors: Sequence[int],
         on_exit: Callable[[str], None],
+        environ: Mapping[str, str] = os.environ,
     ) -> int:
         """Start ``python -m MODULE`` as the leader of a session of its own.
 
@@ -33,16 +36,19 @@ class Children:
             arguments: its arguments.
             descriptors: what it inherits besides the standard streams.
             on_exit: called with the cause ("exit code 1", "SIGKILL") when it has ended, its descendants killed.
+            environ: its environment.
+
+        Raises:
+            OSError: the system has no room for another process.
         """
-        pid = _launch(module, arguments, descriptors)
+        pid = _launch(module, arguments, descriptors, environ)
         self._on_exit[pid] = on_exit
         self._tell_guardian(f"+{pid}\n")
         return pid
 
     def kill(self, pid: int) -> None:
-        """Kill a child and all of its group; ``reap`` sees the end."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        """Kill a child and all of its session; ``reap`` sees the end."""
+        kill_session(pid)
 
     def kill_all(self) -> None:
         """Kill every group."""
@@ -57,15 +63,16 @@ class Children:
         """Take the ends of children, and of orphans that fall to us as process 1."""
         while (pid := _exited()) is not None:
             if pid in self._on_exit:
-                self.kill(pid)  # its descendants, while its own entry still keeps the group's number taken
+                self.kill(pid)  # its descendants, while its own entry still keeps the session's number taken
             _, status = os.waitpid(pid, 0)
             if pid == self._guardian:
                 self._guardian = 0
-                if not self._closing:
-                    self._start_guardian()
             elif pid in self._on_exit:
                 self._tell_guardian(f"-{pid}\n")
                 self._on_exit.pop(pid)(_cause(status))
+        if not self._guardian and not self._closing:
+            with contextlib.suppress(OSError):  # no room for a process now: again when the next one ends
+                self._start_guardian()
 
     def close(self) -> None:
         """Kill what is left and let the guardian end."""
@@ -73,6 +80,7 @@ class Children:
         self.kill_all()
         for pid in list(self._on_exit):
             os.waitpid(pid, 0)
+            self._tell_guardian(f"-{pid}\n")
             del self._on_exit[pid]
         os.close(self._pipe)
         if self._guardian:
@@ -82,7 +90,7 @@ class Children:
         if self._pipe >= 0:
             os.close(self._pipe)
         reading, self._pipe = os.pipe()
-        self._guardian = _launch("litgen_runtime.supervisor.guardian", [str(reading)], [reading])
+        self._guardian = _launch("litgen_runtime.supervisor.guardian", [str(reading)], [reading], os.environ)
         os.close(reading)
         for pid in self._on_exit:
             self._tell_guardian(f"+{pid}\n")
@@ -92,14 +100,14 @@ class Children:
             os.write(self._pipe, line.encode())
 
 
-def _launch(module: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+def _launch(module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]) -> int:
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
     try:
         return os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", module, *arguments],
-            os.environ,
+            environ,
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
             setsid=True,
             setsigmask=[],

@@ -11,8 +11,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 KILL_GRACE_S = 5.0
 _FLUSH_GRACE_S = 4.0
+_NO_ROOM_S = 1.0
 COULD_NEVER_START = 3
 
 
@@ -59,12 +62,20 @@ class Supervisor:
         settings: its choices.
         plan: its workers.
         listener: the bound, listening socket.
+        shutdown_keys: what opens POST /shutdown.
     """
 
-    def __init__(self, settings: Settings, plan: list[WorkerSpec], listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: list[WorkerSpec],
+        listener: socket.socket,
+        shutdown_keys: Sequence[str] = (),
+    ) -> None:
         self._settings = settings
         self._places = {spec.id: Place(spec) for spec in plan}
         self._listener = listener
+        self._shutdown_keys = list(shutdown_keys)
         self._state = State.STARTING
         self._exit_code: int | None = None
         self._signalled = False
@@ -91,6 +102,13 @@ class Supervisor:
     def _start_http(self) -> None:
         if self._state is not State.STARTING:
             return
+        try:
+            self._spawn_http()
+        except OSError as error:
+            log.error("the HTTP process cannot be started now: %s; again in %.1f s", error, _NO_ROOM_S)
+            self._events.later(_NO_ROOM_S, self._start_http)
+
+    def _spawn_http(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             inherited = [theirs.fileno(), self._listener.fileno()]
@@ -103,20 +121,28 @@ class Supervisor:
             {"id": spec.id, "label": spec.label, "endpoint": spec.endpoint, "device": spec.device}
             for spec in (place.spec for place in self._places.values())
         ]
-        self._control.send({"settings": self._settings.model_dump(mode="json"), "workers": workers})
+        settings = self._settings.model_dump(mode="json")
+        self._control.send({"settings": settings, "workers": workers, "shutdown_keys": self._shutdown_keys})
 
     def _start_worker(self, place: Place) -> None:
         if self._state not in (State.RUNNING, State.DRAINING) or place.pid is not None:
             return
+        place.loaded = False
+        try:
+            self._spawn_worker(place)
+        except OSError as error:
+            log.error("%s: cannot be started now: %s; again in %.1f s", place.spec.label, error, _NO_ROOM_S)
+            self._events.later(_NO_ROOM_S, lambda: self._start_worker(place))
+
+    def _spawn_worker(self, place: Place) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            arguments = ["--fd", str(theirs.fileno()), place.spec.label]
-            place.loaded = False
             place.pid = self._children.spawn(
                 "litgen_runtime.worker",
-                arguments,
+                ["--fd", str(theirs.fileno()), place.spec.label],
                 [theirs.fileno()],
                 lambda cause: self._on_worker_exit(place, cause),
+                {key: value for key, value in os.environ.items() if not key.startswith("SHUTDOWN_API_KEY")},
             )
             ours.sendall(pack_json(Kind.SPEC, place.spec.to_json()))
             self._control.send({"do": "worker", "id": place.spec.id}, ours.fileno())
@@ -140,6 +166,10 @@ class Supervisor:
                 place.restarts.ready()
             case "worker_failed":
                 self._on_failed_load(self._places[message["id"]], message["error"])
+            case "worker_unreachable":
+                place = self._places[message["id"]]
+                if place.pid is not None:
+                    self._children.kill(place.pid)
             case "failed":
                 self._give_up(message["error"])
             case "shutdown":
@@ -250,6 +280,6 @@ class Supervisor:
             self._children.kill(self._http_pid)
 
     def _give_up(self, error: str) -> None:
-        if self._exit_code is None and self._state is not State.CLOSING:
+        if self._exit_code is None and self._state in (State.STARTING, State.RUNNING):
             log.error("the service cannot start: %s", error)
             self._exit_code = COULD_NEVER_START

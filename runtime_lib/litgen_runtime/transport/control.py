@@ -37,7 +37,7 @@ class Control:
         try:
             sent = 0 if descriptor is None else socket.send_fds(self._socket, [data], [descriptor])
             self._socket.sendall(data[sent:])
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:  # broken, reset, or closed here since its process has ended
             return False
         return True
 
@@ -82,7 +82,8 @@ class Control:
             if len(self._buffer) < end:
                 break
             message = json.loads(self._buffer[_LENGTH.size : end])
-            message["fd"] = self._descriptors.popleft() if message["fd"] else None
-            messages.append(message)
             del self._buffer[:end]
+            arrived = message["fd"] and self._descriptors  # without a free descriptor the kernel drops it on the way
+            message["fd"] = self._descriptors.popleft() if arrived else None
+            messages.append(message)
         return messages

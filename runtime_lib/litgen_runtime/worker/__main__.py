@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sys
 import threading
 import time
 import traceback
 
+from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.imports import resolve, resolve_handler
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.frames import FrameReader, Kind, pack_json
@@ -24,7 +24,7 @@ from litgen_runtime.worker.spec import WorkerSpec
 
 def main() -> None:
     """Load one endpoint's model, then run batches until the line closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_the_supervisor_decide()
     threading.excepthook = _die
     sock = socket.socket(fileno=int(sys.argv[2]))
     sock.set_inheritable(False)  # a model's children must not keep the line open when this process has died

@@ -61,7 +61,7 @@ class Codec:
 
 def failure(key: int, run_s: float, error: BaseException) -> Result:
     """Return the answer for an error. What an owner's exception says goes to the log, never to the client."""
-    if not isinstance(error, RequestError):
+    if not isinstance(error, RequestError) or not 400 <= error.status <= 599:
         detail = "predict raised an error; the service's log has it under this request id."
         error = PredictFailed(detail, log=describe(error))
     return Result(key, error.status, run_s, error.to_json())

@@ -79,7 +79,7 @@ def test_site_that_raises(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCap
     """What an owner's route raised is in the log under the request's id."""
     monkeypatch.setattr(logging.getLogger("litgen_runtime"), "propagate", True)
     run(ask(front(raising(KeyError("why"))), path="/own", headers={"x-request-id": "mine"}))
-    assert "/own: request mine failed" in caplog.text
+    assert "'/own': request mine failed" in caplog.text
     assert "KeyError: 'why'" in caplog.text
 
 

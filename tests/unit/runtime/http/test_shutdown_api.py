@@ -12,7 +12,8 @@ import pytest
 
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.http import shutdown_api
-from litgen_runtime.http.shutdown_api import ShutdownApi, read_keys
+from litgen_runtime.http.shutdown_api import ShutdownApi
+from litgen_runtime.shutdown_keys import read_keys
 from tests.unit.runtime.fakes import Reply, ask, run
 
 KEYS = ["first-key-0123456789", "second-key-9876543210"]

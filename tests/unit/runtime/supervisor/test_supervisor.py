@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -31,8 +31,14 @@ class FakeChildren:
         self.control: Control | None = None
 
     def spawn(
-        self, name: str, arguments: Sequence[str], descriptors: Sequence[int], on_exit: Callable[[str], None]
+        self,
+        name: str,
+        arguments: Sequence[str],
+        descriptors: Sequence[int],
+        on_exit: Callable[[str], None],
+        environ: Mapping[str, str] = os.environ,
     ) -> int:
+        assert name == HTTP or not any("SHUTDOWN" in key for key in environ), "a model never sees the keys"
         pid = 100 + len(self.modules)
         self.modules[pid], self.on_exit[pid] = name, on_exit
         if name == HTTP:
