@@ -115,6 +115,19 @@ def test_the_owners_routes(service: Running) -> None:
     assert "/typed/{number}" in service.get("/openapi.json").json()["paths"]
 
 
+def test_the_owners_middleware_guards_the_endpoints_too(tmp_path: Path) -> None:
+    """Middleware sees every request, those of the model included, and only the probes are past it."""
+    path = config(tmp_path, {"x": square("/x")}, {"configure": f"{SERVICES}.web:guarded"})
+    with serving(path) as service:
+        assert [service.get(probe).status_code for probe in ("/livez", "/readyz", "/health")] == [200, 200, 200]
+        for url in ("/x", "/docs", "/openapi.json", "/nowhere"):
+            assert httpx.post(service.url + url, json={"x": 3}).status_code == 401
+        key = {"Authorization": "Bearer let-me-in"}
+        answer = httpx.post(service.url + "/x", json={"x": 3}, headers=key)
+        assert (answer.status_code, answer.json()) == (200, {"x": 9.0})
+        assert httpx.get(service.url + "/openapi.json", headers=key).status_code == 200
+
+
 def test_errors_of_the_owners_routes(service: Running) -> None:
     """What the owner's routes raise or refuse is a problem document too, without internals."""
     teapot = service.get("/teapot")

@@ -166,7 +166,8 @@ class Dispatcher:
         if self._waiting.pop(ticket.id, None) is not None:
             where = f"It waited all of {total:.2f} s in the queue ({len(self._waiting)} others wait)"
         else:
-            where = f"After {(ticket.sent or now) - ticket.arrived:.2f} s in the queue a worker had it"
+            waited_s = (ticket.sent or now) - ticket.arrived
+            where = f"After {waited_s:.2f} s in the queue it was with a worker, running or next in turn"
             for line in self._lines.values():
                 if ticket.id in line.tickets:
                     line.cancel(ticket)

@@ -55,7 +55,12 @@ class HttpProcess:
         self._dispatchers = {name: Dispatcher(name, endpoint) for name, endpoint in settings.endpoints.items()}
         self._lines: dict[int, WorkerLine] = {}
         self._site = Site(settings)
-        self._server = Server(Front(self._routes(), self._site, self._lifecycle), settings.service, self._listening)
+        probes = Probes(self._lifecycle, self._dispatchers)
+        self._server = Server(
+            Front(dict.fromkeys(PATHS, probes), self._routes(), self._site, self._lifecycle),
+            settings.service,
+            self._listening,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._adopt,
@@ -74,8 +79,7 @@ class HttpProcess:
         loop.remove_reader(self._control.fileno())
 
     def _routes(self) -> dict[str, App]:
-        probes = Probes(self._lifecycle, self._dispatchers)
-        routes: dict[str, App] = dict.fromkeys(PATHS, probes)
+        routes: dict[str, App] = {}
         for name, endpoint in self._settings.endpoints.items():
             request = resolve(endpoint.request, f"endpoints.{name}.request")
             limit = self._settings.service.max_json_bytes

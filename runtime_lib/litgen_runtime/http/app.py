@@ -18,13 +18,16 @@ class Front:
     """The whole service as one ASGI app.
 
     Args:
-        routes: apps by exact path: the endpoints' doors, the probes, the shutdown API.
-        site: everything else.
+        probes: apps by exact path that answer whatever happens, middleware or not.
+        routes: apps by exact path: the endpoints' doors, the shutdown API.
+        site: everything else, and the middleware of the owner's ``configure`` around it and the routes.
         lifecycle: told of what the site answers; the other routes tell it themselves.
     """
 
-    def __init__(self, routes: Mapping[str, App], site: Site, lifecycle: Lifecycle) -> None:
+    def __init__(self, probes: Mapping[str, App], routes: Mapping[str, App], site: Site, lifecycle: Lifecycle) -> None:
+        self._probes = probes
         self._routes = routes
+        self._app: App | None = None if site.may_have_middleware else self._route
         self._site = site
         self._lifecycle = lifecycle
 
@@ -32,8 +35,10 @@ class Front:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        app = self._routes.get(scope["path"], self._elsewhere)
+        app = self._probes.get(scope["path"], self._app)
         try:
+            if app is None:
+                app = self._app = await self._site.around(self._route)
             await app(scope, receive, send)
         except RequestError as error:
             await send_problem(send, error, request_id_of(header(scope, b"x-request-id")))
@@ -41,6 +46,9 @@ class Front:
             request_id = request_id_of(header(scope, b"x-request-id"))
             log.exception("%r: request %s failed inside the runtime", scope["path"], request_id.decode())
             await send_problem(send, InternalError("The service failed on this request."), request_id)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routes.get(scope["path"], self._elsewhere)(scope, receive, send)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the site answer, with a request id on everything that it says."""

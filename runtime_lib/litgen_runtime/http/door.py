@@ -18,6 +18,7 @@ from litgen_runtime.validation import refusal
 log = logging.getLogger(__name__)
 
 _CHECKED_BYTES = 65_536
+_EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
 
 
 class Door:
@@ -51,8 +52,7 @@ class Door:
         try:
             body = await self._predict(scope, receive, content_type, length, arrived)
         except RequestError as error:
-            if error.log:
-                log.error("%s: request %s: %s", self._dispatcher.name, request_id.decode(), error.log)
+            self._log(error, request_id)
             await send_problem(send, error, request_id)
         except ClientGone:
             return
@@ -61,6 +61,12 @@ class Door:
             await send_problem(send, InternalError("The service failed on this request."), request_id)
         else:
             await send_json(send, 200, body, request_id)
+
+    def _log(self, error: RequestError, request_id: bytes) -> None:
+        if error.log:
+            log.error("%s: request %s: %s", self._dispatcher.name, request_id.decode(), error.log)
+        elif error.status >= 500 and error.code not in _EXPECTED:
+            log.warning("%s: request %s: %s: %s", self._dispatcher.name, request_id.decode(), error.code, error.detail)
 
     async def _predict(
         self, scope: Scope, receive: Receive, content_type: bytes | None, length: bytes | None, arrived: float

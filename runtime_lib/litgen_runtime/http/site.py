@@ -39,15 +39,30 @@ class Site:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._loading: asyncio.Task[App] | None = None
+        self._loading: asyncio.Task[FastAPI] | None = None
+        self._middleware: list[Any] = []
 
-    async def app(self) -> App:
+    @property
+    def may_have_middleware(self) -> bool:
+        """Whether the owner's ``configure`` may add middleware, which is to see the endpoints too."""
+        return self._settings.service.configure is not None
+
+    async def around(self, inner: App) -> App:
+        """Return an app with the owner's middleware around it, which the site itself then leaves to that app."""
+        site = await self.app()
+        if site.middleware_stack is None:
+            self._middleware, site.user_middleware = site.user_middleware, []
+        for middleware in reversed(self._middleware):
+            inner = middleware.cls(inner, *middleware.args, **middleware.kwargs)
+        return inner
+
+    async def app(self) -> FastAPI:
         """Return the FastAPI app, loading it the first time."""
         if self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(self._load())
         return await asyncio.shield(self._loading)
 
-    async def _load(self) -> App:
+    async def _load(self) -> FastAPI:
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(None, build, self._settings)

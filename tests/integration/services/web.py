@@ -35,6 +35,16 @@ def extended(app: FastAPI) -> None:
         raise RuntimeError("a secret word")
 
 
+def guarded(app: FastAPI) -> None:
+    """Let nobody in without a key."""
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.headers.get("authorization") != "Bearer let-me-in":
+            return Response("who are you?", 401)
+        return await call_next(request)
+
+
 def raises(app: FastAPI) -> None:
     """Fail."""
     raise LookupError("the configure hook is broken")

@@ -161,7 +161,7 @@ def test_timeout_at_a_worker() -> None:
         ticket = d.submit(b"", now())
         with pytest.raises(DeadlineExceeded) as late:
             await ticket.answer
-        assert "After 0.00 s in the queue a worker had it." in late.value.detail
+        assert "After 0.00 s in the queue it was with a worker, running or next in turn." in late.value.detail
         worker.read()
         assert worker.cancelled == [ticket.id]
         assert worker.line.load.held == 1

@@ -35,6 +35,8 @@ class FakeSite:
     def __init__(self, app: App) -> None:
         self._app = app
 
+    may_have_middleware = False
+
     async def app(self) -> App:
         return self._app
 
@@ -42,7 +44,7 @@ class FakeSite:
 def front(site: App | None = None, **routes: App) -> Front:
     """Return a front with these routes."""
     elsewhere = cast("Site", FakeSite(site or named(b"the site")))
-    return Front({f"/{path}": app for path, app in routes.items()}, elsewhere, Lifecycle([]))
+    return Front({}, {f"/{path}": app for path, app in routes.items()}, elsewhere, Lifecycle([]))
 
 
 @pytest.mark.parametrize(
