@@ -1,6 +1,6 @@
 """A new project: rendered, committed and put in its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,23 +96,27 @@ def create(order: Order, may_overwrite: Callable[[list[Path]], bool]) -> Created
 
 
 def _in_repository(folder: Path) -> bool:
-    return any((place / ".git").exists() for place in (folder, *folder.parents))
+    real = folder.resolve()
+    return any((place / ".git").exists() for place in (real, *real.parents))
 
 
 def _commit(project: Path, message: str) -> bool:
     """Make a repository whose first commit holds every file; says whether git knew no name for its author."""
     env = git.owner_environment()
-    settings = r"^(user\.name|user\.email|init\.defaultbranch)$"
-    known = git.run("config", "--get-regexp", settings, cwd=project, env=env, ok=(0, 1)).lower()
+    branch = () if _is_set("init.defaultBranch", project, env) else ("--initial-branch=main",)
+    git.run("init", "--quiet", *branch, cwd=project, env=env)
+    # Only now: the owner's settings may depend on where a repository lies (includeIf "gitdir:...").
     unknown = {
         f"GIT_{role}_{variable}": fallback
         for key, variable, fallback in (("name", "NAME", FALLBACK_NAME), ("email", "EMAIL", FALLBACK_EMAIL))
         for role in ("AUTHOR", "COMMITTER")
-        if f"user.{key} " not in known and f"GIT_{role}_{variable}" not in env
+        if f"GIT_{role}_{variable}" not in env and not _is_set(f"user.{key}", project, env)
     }
-    branch = () if "init.defaultbranch " in known else ("--initial-branch=main",)
-    git.run("init", "--quiet", *branch, cwd=project, env=env)
     git.run("-c", "core.safecrlf=false", "add", "--force", "--all", ".", cwd=project, env=env)
     plain = ("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null")
     git.run(*plain, "commit", "--quiet", "--message", message, cwd=project, env={**env, **unknown})
     return bool(unknown)
+
+
+def _is_set(setting: str, project: Path, env: Mapping[str, str]) -> bool:
+    return bool(git.run("config", "--get", setting, cwd=project, env=env, ok=(0, 1)))

@@ -11,21 +11,33 @@ from litgen_generator.errors import LitgenError
 OLDEST = (2, 32)
 """The first git that can be told, by GIT_CONFIG_GLOBAL, to read none of the owner's settings."""
 
-_PLACES = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
+OF_ONE_REPOSITORY = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
 )
+"""Variables that mean one repository, and no other: `git rev-parse --local-env-vars`, and the namespace."""
 
 
 def owner_environment() -> dict[str, str]:
     """The owner's environment without what a hook of another repository leaves in it."""
-    return {key: value for key, value in os.environ.items() if key not in _PLACES}
+    return {key: value for key, value in os.environ.items() if key not in OF_ONE_REPOSITORY}
 
 
 def neutral_environment() -> dict[str, str]:

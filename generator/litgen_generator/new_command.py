@@ -77,9 +77,8 @@ def run(request: Request) -> None:
     missing = _missing(request)
     if missing and not _is_interactive():
         flags = ", ".join(FLAGS[key] for key in missing)
-        raise UsageError(
-            f"there is no terminal to ask in, and these are not given: {flags}. Give them, or add --defaults."
-        )
+        instead = "" if request.defaults else f", or {'NAME and' if 'service_name' in missing else 'add'} --defaults"
+        raise UsageError(f"there is no terminal to ask in, and these are not given: {flags}. Give them{instead}.")
     answers = parsed(wizard.ask(request.given, missing) if missing else request.given)
     order = Order(answers, _target(request, answers.model_dump()), request.commit)
     check_target(order.target, force=request.force)

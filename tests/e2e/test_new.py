@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from litgen_generator.git import OF_ONE_REPOSITORY
 from tests.e2e.conftest import Workplace, files
 
 
@@ -96,6 +97,12 @@ def test_answers_come_from_a_file_and_flags_before_it(workplace: Workplace, name
         ("bad.json", "{", "is not JSON"),
         ("list.yml", "- a\n", "holds list; expected a mapping"),
         ("latin.yml", b"description: caf\xe9\n", "is not YAML"),
+        ("alias.yml", "description: &x Embeds.\nci: *x\n", "an alias"),
+        ("recursive.yml", "endpoints: &x [*x]\n", "an alias"),
+        ("twice.yml", "endpoints: [{name: a, name: b}]\n", "'name' comes twice"),
+        ("twice.json", '{"ci": "none", "ci": "github"}', "'ci' comes twice"),
+        ("deep.yml", f"description: {'[' * 5000}", "recursion"),
+        ("deep.json", f"{'[' * 100_000}", "recursion"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_usage_error(
@@ -124,7 +131,7 @@ def test_without_a_terminal_missing_answers_are_named(workplace: Workplace) -> N
     """A script learns which flags it has to give."""
     done = workplace.litgen("new", "svc", "--ci", "none", "--endpoint", "name=embed")
     assert done.returncode == 2
-    for flag in ("--description", "--shutdown-api", "--drain-timeout-s", "--deployment", "--defaults"):
+    for flag in ("--description", "--shutdown-api", "--drain-timeout-s", "--deployment", "or add --defaults."):
         assert flag in done.stderr
     assert "--endpoint" not in done.stderr
     assert workplace.leftovers() == []
@@ -134,7 +141,8 @@ def test_without_a_terminal_the_name_has_no_default(workplace: Workplace) -> Non
     """--defaults answers every question but the name."""
     done = workplace.litgen("new", "--defaults")
     assert done.returncode == 2
-    assert "not given: NAME." in done.stderr
+    assert "not given: NAME. Give them.\n" in done.stderr
+    assert "or NAME and --defaults.\n" in workplace.litgen("new").stderr
 
 
 def test_a_dry_run_prints_the_tree_and_writes_nothing(workplace: Workplace) -> None:
@@ -228,6 +236,15 @@ def test_inside_a_repository_nothing_is_committed(workplace: Workplace) -> None:
     assert "git add --force vendor .litgen" in done.stdout
 
 
+def test_a_link_into_a_repository_is_inside_it(workplace: Workplace) -> None:
+    """It counts where the project really lies."""
+    repository = workplace.root / "repository"
+    (repository / "svc").mkdir(parents=True)
+    workplace.git("init", "--quiet", cwd=repository)
+    (workplace.folder / "svc").symlink_to(repository / "svc")
+    assert not (workplace.new("svc") / ".git").exists()
+
+
 def test_no_git_makes_no_repository(workplace: Workplace) -> None:
     """The files alone, for owners who have other plans."""
     assert not (workplace.new("svc", "--no-git") / ".git").exists()
@@ -247,6 +264,15 @@ def test_a_name_in_the_environment_is_a_name(workplace: Workplace) -> None:
     (workplace.home / ".gitconfig").unlink()
     workplace.extra |= {"GIT_AUTHOR_NAME": "Eve", "GIT_AUTHOR_EMAIL": "e@x.org"}
     workplace.extra |= {"GIT_COMMITTER_NAME": "Eve", "GIT_COMMITTER_EMAIL": "e@x.org"}
+    assert workplace.git("log", "--format=%an <%ae>", cwd=workplace.new("svc")) == "Eve <e@x.org>"
+
+
+def test_a_name_may_depend_on_the_place(workplace: Workplace) -> None:
+    """An identity for the repositories of one folder is that of a project in it."""
+    (workplace.home / "work").write_text("[user]\n  name = Eve\n  email = e@x.org\n")
+    (workplace.home / ".gitconfig").write_text(
+        f'[includeIf "gitdir:{workplace.folder}/"]\n  path = {workplace.home}/work\n'
+    )
     assert workplace.git("log", "--format=%an <%ae>", cwd=workplace.new("svc")) == "Eve <e@x.org>"
 
 
@@ -288,6 +314,12 @@ def test_a_hooks_surroundings_are_no_repository(workplace: Workplace) -> None:
     workplace.extra.clear()
     assert workplace.git("log", "--format=%an", cwd=project) == "Ada"
     assert not (other / ".git" / "index").exists()
+
+
+def test_git_knows_no_other_surroundings(workplace: Workplace) -> None:
+    """Every variable that git itself takes for one repository's is left out."""
+    said = workplace.git("rev-parse", "--local-env-vars", cwd=workplace.folder)
+    assert set(said.split()) <= OF_ONE_REPOSITORY
 
 
 def test_a_failure_half_way_leaves_nothing(workplace: Workplace) -> None:

@@ -25,6 +25,8 @@ def root(tmp_path: Path) -> Path:
         path.unlink()
     (sources / CHANGELOG).write_text(SECTION)
     cut(sources, "0.1.0.dev0")
+    run("git", "init", "--quiet", cwd=sources)
+    run("git", "add", "--all", cwd=sources)
     return sources
 
 
@@ -99,6 +101,15 @@ def test_a_minor_release_may_change_the_template(root: Path) -> None:
     cut(root, "0.1.0")
     change(root, "template/project/Makefile.jinja")
     assert cut(root, "0.2.0") is not None
+
+
+@pytest.mark.parametrize("ignored", ["", "*.tmp\n"])
+def test_a_release_holds_what_is_committed(root: Path, ignored: str) -> None:
+    """A file that no clone would have is refused, whether git ignores it or not."""
+    (root / ".gitignore").write_text(ignored)
+    (root / "template/project/notes.tmp").touch()
+    with pytest.raises(LitgenError, match=r"does not track template/project/notes\.tmp"):
+        cut(root, "0.1.0")
 
 
 def test_a_release_says_what_changed(root: Path) -> None:

@@ -51,7 +51,7 @@ BAD_NAMES = [
 ]
 
 YAML_OR_PYTHON = ["class", "match", "import", "yes", "null"]
-HIDING = ["torch", "test", "tests", "json", "numpy", "litgen-runtime", "typing-extensions", "python", "src", "vendor"]
+HIDING = ["torch", "test", "tests", "json", "numpy", "litgen-runtime", "typing-extensions", "python", "src", "vendor", "opentelemetry", "stubtest", "rm"]
 BAD_TEXTS = [
     "",
     " ",
@@ -104,6 +104,7 @@ NO_TIMEOUTS: list[Any] = [0, -2, 86401, True, None, "soon", float("nan")]
 ENDPOINT = [
     *(endpoint(name=name) for name in [*BAD_NAMES, "a-b", None, 3, True, ["a"]]),
     *(endpoint("neither Python, YAML", name=name) for name in USED_NAMES),
+    *(endpoint("built or installed", name=name) for name in ("build", "dist", "node_modules", "venv")),
     *(endpoint("a URL path", path=path) for path in NO_PATHS),
     *(endpoint("does not use itself", path=path) for path in USED_PATHS),
     Bad({"endpoints": [{"name": "health"}]}, "endpoints[0].path", '"/health"'),

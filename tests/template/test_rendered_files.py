@@ -137,6 +137,32 @@ def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(rende
             assert each.file(target).is_file()
 
 
+def test_a_pod_that_wants_a_secret_is_told_of_it_first(renders: list[Render]) -> None:
+    """The commands of the README start a pod: where it reads a key, they make the key's secret before."""
+    for each in renders:
+        if each.file("deploy").exists():
+            before = each.text("README.md").partition("kubectl apply")[0]
+            env = {entry["name"]: entry for entry in deployment(each)["containers"][0]["env"]}
+            wanted = env.get("SHUTDOWN_API_KEY", {}).get("valueFrom", {}).get("secretKeyRef", {}).get("name")
+            assert ("kubectl create secret generic" in before) == (wanted is not None)
+            assert wanted is None or f"kubectl create secret generic {wanted} --from-literal=key=" in before
+
+
+def test_an_image_listens_where_its_port_is_published(renders: list[Render]) -> None:
+    """An address in service.toml for this machine only would leave the container unreachable."""
+    for each in renders:
+        if each.file("Dockerfile").exists():
+            assert "LITGEN__SERVICE__HOST=0.0.0.0 LITGEN__SERVICE__PORT=8000" in each.text("Dockerfile")
+
+
+def test_no_text_speaks_of_what_was_not_chosen(renders: list[Render]) -> None:
+    """Where neither CI nor Docker was asked for, no command or advice is about them."""
+    for each in renders:
+        texts = "".join(each.text(path) for path in ("Makefile", "README.md", ".env.example") if each.file(path).exists())
+        assert each.file("Dockerfile").exists() or not re.search(r"\bdocker", texts, re.IGNORECASE)
+        assert each.file(".github").exists() or not re.search(r"\bCI\b", texts)
+
+
 def test_pods_get_the_time_that_a_drain_needs(renders: list[Render]) -> None:
     """A pod serves on 5 s, drains, stops its workers in 5 s, with 5 s to spare; compose gives no less."""
     for each in renders:

@@ -80,15 +80,23 @@ DESCRIPTION = text(
     'Write a short sentence, such as "Embeds sentences.".',
 ).and_unless(_UNPRINTABLE)
 
-ENDPOINT_NAME = text(
-    "[a-z][a-z0-9]*(?:_[a-z0-9]+)*",
-    40,
-    'lower-case letters and digits in parts joined by single "_"',
-    'Use a name such as "embed".',
-).but_not(
-    words.KEYWORDS | words.YAML_WORDS | words.CLASS_NAMES,
-    "a name that neither Python, YAML nor the service's own code uses",
-    'Choose another, such as "embed".',
+ENDPOINT_NAME = (
+    text(
+        "[a-z][a-z0-9]*(?:_[a-z0-9]+)*",
+        40,
+        'lower-case letters and digits in parts joined by single "_"',
+        'Use a name such as "embed".',
+    )
+    .but_not(
+        words.KEYWORDS | words.YAML_WORDS | words.CLASS_NAMES,
+        "a name that neither Python, YAML nor the service's own code uses",
+        'Choose another, such as "embed".',
+    )
+    .but_not(
+        words.SKIPPED_FOLDERS,
+        "a name whose folder no tool takes for something built or installed",
+        'Choose another, such as "embed".',
+    )
 )
 
 PATH = text(

@@ -46,10 +46,6 @@ COMPUTED = {
     "kubernetes_name": ("str", '{{ service_name | replace("_", "-") }}'),
     "resolved_endpoints": ("json", RESOLVED_ENDPOINTS),
     "uses_torch": ("bool", '{{ "torch" in resolved_endpoints | map(attribute="framework") }}'),
-    "uses_cuda": (
-        "bool",
-        '{{ resolved_endpoints | rejectattr("devices", "equalto", "cpu") | list | length > 0 }}',
-    ),
     "termination_grace_s": ("int", f'{{{{ (drain_timeout_s + {STOP_MARGIN_S}) | round(0, "ceil") | int }}}}'),
     "deploy_docker": ("bool", '{{ deployment != "none" }}'),
     "deploy_kubernetes": ("bool", '{{ deployment == "kubernetes" }}'),

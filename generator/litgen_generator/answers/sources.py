@@ -15,6 +15,26 @@ from litgen_generator.errors import UsageError
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, a few of which can stand for more than fits in memory, and with each key once."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse an alias."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "an alias stands where an answer is expected", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that comes twice."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key.value, str) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} comes twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def from_file(path: Path) -> dict[str, Any]:
     """The answers in a YAML or JSON file.
 
@@ -23,18 +43,30 @@ def from_file(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        answers = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        answers = _json(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - a safe one
     except OSError as error:
         raise UsageError(f"--answers {path} cannot be read: {error.strerror}. Name a file that exists.") from None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         what = "JSON" if path.suffix == ".json" else "YAML"
-        raise UsageError(f"--answers {path} is not {what}: {error}. Correct it.") from None
+        raise UsageError(f"--answers {path} is not {what} that litgen reads: {error}. Correct it.") from None
     if not isinstance(answers, dict):
         raise UsageError(
             f"--answers {path} holds {type(answers).__name__}; expected a mapping of keys to answers. "
             "`litgen schema` says which keys there are."
         )
     return answers
+
+
+def _json(text: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, given in pairs:
+            if key in found:
+                raise ValueError(f"{key!r} comes twice")
+            found[key] = given
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
 
 
 def endpoint(text: str) -> dict[str, Any]:

@@ -41,26 +41,38 @@ STANDARD_LIBRARY = frozenset(
 
 INSTALLED_PACKAGES = frozenset(
     """
-    accelerate annotated_types anyio click copier datasets fastapi h11 hatchling httpcore httptools
-    httpx idna jax jinja2 keras lightning litgen litgen_generator litgen_runtime litserve mypy numpy
-    onnx onnxruntime packaging pandas pip pydantic pydantic_core pydantic_settings pytest ruff scipy
-    setuptools sklearn sniffio starlette sympy tensorflow tokenizers torch torchaudio torchvision
-    transformers triton typing_extensions uv uvicorn uvloop vllm wheel yaml
+    accelerate annotated_doc annotated_types anyio ast_serialize certifi click copier cuda datasets
+    fastapi fastapi_offline filelock fsspec functorch h11 hatchling httpcore httptools httpx idna
+    iniconfig isympy jax jinja2 keras librt lightning litgen litgen_generator litgen_runtime litserve
+    markupsafe mpmath mypy mypy_extensions mypyc networkx numpy nvidia onnx onnxruntime opentelemetry
+    packaging pandas pathspec pip pkg_resources pluggy prometheus_client py pydantic pydantic_core
+    pydantic_settings pygments pytest ruff scipy setuptools sklearn sniffio starlette sympy tensorflow
+    tokenizers tomlkit torch torchaudio torchgen torchvision transformers triton trove_classifiers
+    typing_extensions typing_inspection uv uvicorn uvloop vllm wheel yaml
     """.split()
 )
 """Import names a generated service installs, or its model is likely to import."""
 
 PROJECT_FOLDERS = frozenset(
     """
-    bench benchmarks build conftest deploy dist docs env examples include lib main scripts src static
-    test tests var vendor venv
+    bench benchmarks build conftest deploy dist docs env examples include kubernetes lib main
+    node_modules scratch scripts src static test tests var vendor venv
     """.split()
 )
 """Folders and modules with a meaning of their own in a Python project."""
 
+SKIPPED_FOLDERS = frozenset(
+    """
+    build dist node_modules venv
+    """.split()
+)
+"""Endpoint names whose folder linters, packagers or git would take for something built or installed."""
+
 COMMANDS = frozenset(
     """
-    activate bash cat cd curl docker env git kubectl ls make pip3 python python3 sh sudo torchrun
+    activate awk bash cat cd cp curl dmypy docker env f2py git grep isympy kubectl ls make mypyc node
+    numpy_config pip3 proton proton_viewer pygmentize python python3 rm sed sh stubgen stubtest sudo
+    torchfrtrace torchrun uname uvx
     """.split()
 )
 """Commands that a service's own command of that name would hide."""

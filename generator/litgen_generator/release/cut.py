@@ -41,8 +41,8 @@ def cut(root: Path, version: str) -> Path | None:
         The release's bundle, or None for a version that is being worked towards.
 
     Raises:
-        LitgenError: If it was released before, or is a patch release that changes more than the runtime. Then
-            no file is changed.
+        LitgenError: If it was released before, holds a file that git does not track, or is a patch release that
+            changes more than the runtime. Then no file is changed.
     """
     if _DEVELOPMENT.fullmatch(version):
         set_version(root, version)
@@ -55,6 +55,7 @@ def cut(root: Path, version: str) -> Path | None:
     target = root / RELEASES / f"v{version}.bundle"
     if target.exists():
         raise LitgenError(f"{version} was released already; expected a new version. Choose a higher one.")
+    _check_tracked(Source(root))
     changelog = root / CHANGELOG
     section = f"{UNRELEASED}\n\n## {version} - {datetime.now(UTC):%Y-%m-%d}"
     with _restored_on_failure(root, *VERSION_FILES, bundle.VERSION_FILE, CHANGELOG, f"{RELEASES}/{target.name}"):
@@ -70,6 +71,17 @@ def _with_section(changelog: str, section: str) -> str:
     if not found or not after.partition("\n## ")[0].strip():
         raise LitgenError(f"{CHANGELOG} has nothing under {UNRELEASED!r}; expected what changed. Write it there first.")
     return f"{before}{section}{after}"
+
+
+def _check_tracked(source: Source) -> None:
+    """Refuse what only this machine has: a clone would give the release's version to other sources."""
+    tracked = git.run("ls-files", "-z", cwd=source.root, env=git.neutral_environment()).split("\0")
+    strays = sorted(set(source.files()).difference(tracked))
+    if strays:
+        raise LitgenError(
+            f"git does not track {', '.join(strays)}; expected a release to hold only what is committed with it. "
+            "Add or remove them."
+        )
 
 
 def _check_patch(releases: Path, version: str) -> None:

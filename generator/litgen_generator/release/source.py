@@ -16,7 +16,7 @@ RELEASES = "generator/litgen_generator/releases"
 """Where the bundles of all releases are committed."""
 
 _PARTS = ("copier.yml", "template", "runtime_lib")
-_LEFT_OUT = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"})
+_LEFT_OUT = re.compile(r"(^|/)(__pycache__|\.(mypy|pytest|ruff)_cache|\.DS_Store|build|dist|[^/]*\.egg-info)(/|$)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Source:
     def of_checkout(cls) -> Self | None:
         """The sources that this very module belongs to, or None where litgen was installed from a wheel."""
         root = Path(__file__).resolve().parents[3]
-        return cls(root) if (root / "copier.yml").is_file() else None
+        return cls(root) if (root / "copier.yml").is_file() and (root / "runtime_lib").is_dir() else None
 
     def files(self, *parts: str) -> Iterator[str]:
         """All files of the parts (every part unless given), relative to the root, in a fixed order."""
@@ -37,11 +37,9 @@ class Source:
             if (self.root / part).is_file():
                 yield part
                 continue
-            yield from sorted(
-                path.relative_to(self.root).as_posix()
-                for path in (self.root / part).rglob("*")
-                if path.is_file() and _LEFT_OUT.isdisjoint(path.relative_to(self.root).parts)
-            )
+            found = (path for path in (self.root / part).rglob("*") if path.is_file())
+            names = (path.relative_to(self.root).as_posix() for path in found)
+            yield from sorted(name for name in names if not _LEFT_OUT.search(name))
 
     def is_executable(self, path: str) -> bool:
         """Whether a file's mode is to say that it can be run."""

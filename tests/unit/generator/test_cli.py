@@ -7,7 +7,9 @@ import click
 import pytest
 
 from litgen_generator import cli
+from litgen_generator.answers.model import Answers
 from litgen_generator.errors import BadAnswersError, DeclinedError, LitgenError, UsageError
+from litgen_generator.new_command import FLAGS
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +59,8 @@ def test_termination_ends_with_its_own_code(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SystemExit) as ended:
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.code == 143
+
+
+def test_every_question_has_its_flag() -> None:
+    """Without a terminal, each question that is not answered can be named."""
+    assert FLAGS.keys() == Answers.model_fields.keys()

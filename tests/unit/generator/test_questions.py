@@ -96,14 +96,8 @@ def test_names_for_python_and_kubernetes() -> None:
     assert computed("kubernetes_name", service_name="my-own_svc") == "my-own-svc"
 
 
-def test_torch_and_cuda_are_used_if_one_endpoint_uses_them() -> None:
+@pytest.mark.parametrize(("framework", "expected"), [("python", False), ("torch", True)])
+def test_torch_is_used_if_one_endpoint_uses_it(framework: str, expected: bool) -> None:
     """What only some endpoints need is installed for all."""
-    plain = {"name": "a", "framework": "python", "devices": "cpu"}
-    for extra, torch, cuda in (
-        ({}, False, False),
-        ({"framework": "torch"}, True, False),
-        ({"devices": "auto"}, False, True),
-    ):
-        answers = {"service_name": "svc", "endpoints": [plain, {**plain, "name": "b", **extra}]}
-        assert computed("uses_torch", **answers) is torch
-        assert computed("uses_cuda", **answers) is cuda
+    endpoints = [{"name": "a", "framework": "python"}, {"name": "b", "framework": framework}]
+    assert computed("uses_torch", service_name="svc", endpoints=endpoints) is expected

@@ -10,6 +10,7 @@ from litgen_generator.release.bundle import VERSION_FILE
 from litgen_generator.release.source import VERSION_FILES, Source
 
 ROOT = Path(__file__).parents[3]
+BUILT = ("runtime_lib/dist/a.whl", "runtime_lib/build/a", "runtime_lib/litgen_runtime.egg-info/PKG-INFO")
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_any_change_changes_the_digest(root: Path, harm: Callable[[Path], None])
 def test_what_tools_leave_behind_does_not_count(root: Path) -> None:
     """Running the code does not change its version."""
     before = Source(root).digest
-    for path in ("runtime_lib/__pycache__/code.pyc", "runtime_lib/.mypy_cache/x", "template/.DS_Store"):
+    for path in ("runtime_lib/__pycache__/code.pyc", "runtime_lib/.mypy_cache/x", "template/.DS_Store", *BUILT):
         (root / path).parent.mkdir(exist_ok=True)
         (root / path).touch()
     assert Source(root).digest == before
