@@ -84,7 +84,7 @@ def routes(service: Service) -> None:
         timeout = "no timeout" if endpoint.timeout_s is None else f"timeout {endpoint.timeout_s:g} s"
         click.echo(
             f"POST {endpoint.path}  {name}  {endpoint.handler}\n"
-            f"     {workers.per_device} workers on each of {workers.devices}, {batch}, {timeout}, "
+            f"     workers per device: {workers.per_device}, devices: {workers.devices}, {batch}, {timeout}, "
             f"queue of {endpoint.queue.max_size}"
         )
     click.echo("GET  /livez /readyz /health /docs /openapi.json")

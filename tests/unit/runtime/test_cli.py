@@ -33,7 +33,7 @@ def test_routes(config: Path) -> None:
     """``routes`` lists the endpoints with what serves them, then the service's own paths."""
     output = call("routes", "--config", config).output
     assert "POST /embed  embed  tests.unit.runtime.mini:Many" in output
-    assert "1 workers on each of auto, one at a time, timeout 30 s, queue of 1024" in output
+    assert "workers per device: 1, devices: auto, one at a time, timeout 30 s, queue of 1024" in output
     assert "/livez /readyz /health" in output
     assert "POST /shutdown" not in output
 
