@@ -28,4 +28,4 @@ class DrainRate:
         per_second = self._weight * math.log(2) / (_HALF_LIFE_S * (1 - math.exp2(-max(age, 1e-6))))
         if per_second <= 0:
             return 5
-        return min(max(math.ceil(waiting / per_second), 1), 60)
+        return 60 if waiting >= 60 * per_second else max(math.ceil(waiting / per_second), 1)
