@@ -51,7 +51,21 @@ BAD_NAMES = [
 ]
 
 YAML_OR_PYTHON = ["class", "match", "import", "yes", "null"]
-HIDING = ["torch", "test", "tests", "json", "numpy", "litgen-runtime", "typing-extensions", "python", "src", "vendor", "opentelemetry", "stubtest", "rm"]
+HIDING = [
+    "torch",
+    "test",
+    "tests",
+    "json",
+    "numpy",
+    "litgen-runtime",
+    "typing-extensions",
+    "python",
+    "src",
+    "vendor",
+    "opentelemetry",
+    "stubtest",
+    "rm",
+]
 BAD_TEXTS = [
     "",
     " ",

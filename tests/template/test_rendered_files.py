@@ -158,7 +158,9 @@ def test_an_image_listens_where_its_port_is_published(renders: list[Render]) -> 
 def test_no_text_speaks_of_what_was_not_chosen(renders: list[Render]) -> None:
     """Where neither CI nor Docker was asked for, no command or advice is about them."""
     for each in renders:
-        texts = "".join(each.text(path) for path in ("Makefile", "README.md", ".env.example") if each.file(path).exists())
+        texts = "".join(
+            each.text(path) for path in ("Makefile", "README.md", ".env.example") if each.file(path).exists()
+        )
         assert each.file("Dockerfile").exists() or not re.search(r"\bdocker", texts, re.IGNORECASE)
         assert each.file(".github").exists() or not re.search(r"\bCI\b", texts)
 

@@ -72,6 +72,25 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
             httpx.get(service.url + "/livez")
 
 
+def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path) -> None:
+    """What a generated service says of itself in OpenAPI is what it does, whatever is sent."""
+    row = next(row for row in matrix.booted() if not any(e["framework"] == "torch" for e in row["endpoints"]))
+    folder = tmp_path / "project"
+    shutil.copytree(next(each for each in renders if each.answers == row).folder, folder)
+    run("make", ".venv/installed", cwd=folder)
+    tool = Path(sys.executable).with_name("schemathesis")
+    program = folder / ".venv/bin" / row["service_name"]
+    with started(
+        *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
+        cwd=folder,
+        log_path=tmp_path / "log",
+        env={"SHUTDOWN_API_KEY": KEY},
+    ) as service:
+        options = ("--max-examples", "25", "--seed", "7", "--checks", "all", "--phases", "examples,coverage,fuzzing")
+        run(str(tool), "run", service.url + "/openapi.json", *options, cwd=tmp_path)
+        assert service.terminate() == 0
+
+
 def test_without_uv_pip_does_the_same(renders: list[Render], tmp_path: Path) -> None:
     """`make test` succeeds where there is no uv: venv and pip install the wheel in vendor/ and the rest."""
     row = next(row for row in matrix.booted() if not any(e["framework"] == "torch" for e in row["endpoints"]))
