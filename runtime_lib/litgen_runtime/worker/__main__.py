@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -37,7 +38,7 @@ def main() -> None:
         sys.exit(1)
     inbox = Inbox(spec.max_size, spec.max_wait_s)
     line = Line(sock, codec, inbox)
-    sock.sendall(pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
+    _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
     line.start()
     _run(runner, inbox, line, announce=spec.max_size > 1)
     line.finish()
@@ -67,9 +68,17 @@ def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
 
 
 def _report_failure(sock: socket.socket, error: BaseException) -> None:
-    sock.sendall(pack_json(Kind.FAILED, json.dumps({"error": describe(error)}).encode()))
-    while sock.recv(65_536):  # the supervisor ends this process; until then the line must stay open
-        pass
+    _tell(sock, pack_json(Kind.FAILED, json.dumps({"error": describe(error)}).encode()))
+    with contextlib.suppress(OSError):
+        while sock.recv(65_536):  # the supervisor ends this process; until then the line must stay open
+            pass
+
+
+def _tell(sock: socket.socket, frame: bytes) -> None:
+    try:
+        sock.sendall(frame)
+    except OSError:  # the service has ended while this worker loaded: nobody is left to be told
+        sys.exit(1)
 
 
 def _run(runner: Runner, inbox: Inbox, line: Line, *, announce: bool) -> None:
