@@ -41,8 +41,8 @@ def square(path: str = "/square", **choices: Any) -> Any:
 
 
 def act(path: str = "/act", **choices: Any) -> Any:
-    """Return the table of an endpoint that does what it is told (``actions.py``)."""
-    return endpoint("actions:Act", path, **choices)
+    """Return the table of an endpoint that does what it is told, and at most once (``actions.py``)."""
+    return endpoint("actions:Act", path, **{"repeatable": False, **choices})
 
 
 def config(

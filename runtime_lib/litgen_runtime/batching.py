@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import IntEnum
 from math import inf
 from typing import Generic, TypeVar
 
@@ -24,12 +24,12 @@ T = TypeVar("T")
 _RECENT_ARRIVALS = 16
 
 
-class Reason(Enum):
+class Reason(IntEnum):
     """Why a batch went."""
 
-    FULL = "full"
-    WINDOW = "window"
-    ALONE = "alone"
+    FULL = 0
+    WINDOW = 1
+    ALONE = 2
 
 
 @dataclass(frozen=True, slots=True)

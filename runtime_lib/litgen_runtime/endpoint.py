@@ -6,7 +6,7 @@ They hold no state and no machinery, so that a model file can be imported, subcl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 In = TypeVar("In")
@@ -15,6 +15,15 @@ Out = TypeVar("Out")
 
 class _Model(ABC, Generic[In, Out]):
     """What the kinds share."""
+
+    _is_stopped: Callable[[], bool] = staticmethod(lambda: False)
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits any more for what ``predict`` works on: clients left, or the time is over.
+
+        Long work should look now and then, and return or raise. An ``async def predict`` is cancelled instead.
+        """
+        return self._is_stopped()
 
     def setup(self, device: str) -> Awaitable[None] | None:
         """Load the model; runs once in each worker process, before the worker counts as ready.

@@ -7,6 +7,7 @@
     ├── StartupError             the service could never start (exit code 3)
     └── RequestError             answered to a client as an RFC 9457 problem
         ├── InvalidJSON            400 invalid-json
+        ├── InvalidHeader          400 invalid-header
         ├── Unauthorized           401 unauthorized
         ├── NotFound               404 not-found
         ├── MethodNotAllowed       405 method-not-allowed
@@ -14,16 +15,20 @@
         ├── PayloadTooLarge        413 payload-too-large
         ├── UnsupportedMediaType   415 unsupported-media-type
         ├── InvalidInput           422 invalid-input
+        ├── Quarantined            422 quarantined
         ├── TooManyRequests        429 too-many-requests
         ├── HeadersTooLarge        431 headers-too-large
         ├── InternalError          500 internal-error
         ├── PredictFailed          500 predict-failed
         ├── InvalidResult          500 invalid-result
+        ├── KillsWorkers           500 kills-workers
         ├── Loading                503 loading
         ├── QueueFull              503 queue-full
         ├── WorkerDied             503 worker-died
         ├── Draining               503 draining
         ├── DeadlineExceeded       504 timeout
+        ├── Hopeless               504 no-time-left
+        ├── RunTooLong             504 run-too-long
         └── HTTPError              the status that the owner's code chose
 """
 
@@ -93,7 +98,7 @@ class RequestError(LitgenError):
         """Read what ``to_json`` wrote: the same answer, without the class that gave it."""
         members = json.loads(text)
         error = RequestError(members["detail"], members["headers"], members["log"], **members["extra"])
-        error.status, error.code, error.title = members["status"], members["code"], members["title"]
+        error.status, error.code, error.title = (members["status"], members["code"], members["title"])
         return error
 
     def problem(self, request_id: str) -> bytes:
@@ -114,6 +119,12 @@ class InvalidJSON(RequestError):
     """The body is not JSON."""
 
     status, code, title = 400, "invalid-json", "The body is not valid JSON"
+
+
+class InvalidHeader(RequestError):
+    """A header does not say what it should."""
+
+    status, code, title = 400, "invalid-header", "A request header is not valid"
 
 
 class Unauthorized(RequestError):
@@ -155,7 +166,7 @@ class UnsupportedMediaType(RequestError):
 class InvalidInput(RequestError):
     """The body is JSON but not what the endpoint's request model asks for."""
 
-    status, code, title = 422, "invalid-input", "The input does not match the request schema"
+    status, code, title = (422, "invalid-input", "The input does not match the request schema")
 
 
 class TooManyRequests(RequestError):
@@ -183,7 +194,7 @@ class PredictFailed(RequestError):
 class InvalidResult(RequestError):
     """``predict`` returned something that is not the response model, or not JSON."""
 
-    status, code, title = 500, "invalid-result", "The model's result is not a valid response"
+    status, code, title = (500, "invalid-result", "The model's result is not a valid response")
 
 
 class Loading(RequestError):
@@ -214,6 +225,30 @@ class DeadlineExceeded(RequestError):
     """The endpoint's ``timeout_s`` has passed."""
 
     status, code, title = 504, "timeout", "The request timed out"
+
+
+class Hopeless(RequestError):
+    """Less time is left than a run takes."""
+
+    status, code, title = (504, "no-time-left", "Too little time was left to run the request")
+
+
+class RunTooLong(RequestError):
+    """A run took longer than ``run_limit_s``, and its worker was ended."""
+
+    status, code, title = 504, "run-too-long", "The run took too long"
+
+
+class KillsWorkers(RequestError):
+    """Workers die of this request."""
+
+    status, code, title = (500, "kills-workers", "The model's worker dies of this request")
+
+
+class Quarantined(RequestError):
+    """The same body has killed workers a while ago."""
+
+    status, code, title = 422, "quarantined", "This request has killed workers"
 
 
 class HTTPError(RequestError):

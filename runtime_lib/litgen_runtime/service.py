@@ -75,10 +75,7 @@ class Service:
             return COULD_NEVER_START
         host, port = listener.getsockname()[:2]
         log.info(
-            "listening on http://%s:%d with %d workers to load",
-            f"[{host}]" if ":" in host else host,
-            port,
-            len(plan),
+            "listening on http://%s:%d with %d workers to load", f"[{host}]" if ":" in host else host, port, len(plan)
         )
         return Supervisor(self.settings, plan, listener, keys).run()
 

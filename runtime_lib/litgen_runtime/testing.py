@@ -128,16 +128,7 @@ def running_service(
         log_path = Path(folder) / "log"
         log_file = stack.enter_context(log_path.open("wb"))
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [
-                sys.executable,
-                "-m",
-                "litgen_runtime",
-                "serve",
-                "--config",
-                str(config),
-                "--fd",
-                str(listener.fileno()),
-            ],
+            [sys.executable, "-m", "litgen_runtime", "serve", "--config", str(config), "--fd", str(listener.fileno())],
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stderr=log_file,

@@ -153,9 +153,7 @@ def test_a_batch_in_a_dead_worker(tmp_path: Path) -> None:
         answers = [pool.submit(service.post, "/slow", {"x": 1.0}) for _ in range(8)]
         assert eventually(lambda: service.get("/health").json()["in_flight"] >= 4)
         kill(service.worker_pids()[0])
-        statuses = sorted(answer.result(60).status_code for answer in answers)
-        assert set(statuses) == {200, 503}
-        assert statuses.count(503) <= 2, "only what the dead worker held may fail"
+        assert [answer.result(60).status_code for answer in answers] == [200] * 8, "what may run again does"
 
 
 def test_kill_of_the_http_process(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ class Load:
     waiting: int = 0  # sent, not known to run
     running: int = 0
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
+    reserved: bool = False  # kept free for a request that has to run alone
 
     @property
     def held(self) -> int:
@@ -62,7 +63,7 @@ def choose(loads: Iterable[L]) -> L | None:
     """Return who takes the next request: an idle worker first, its batch filled up before the next one's is begun."""
     best, best_rank = None, (0, 0)
     for load in loads:
-        if load.held >= load.credit:
+        if load.reserved or load.held >= load.credit:
             continue
         batches_before = (load.running > 0) + load.waiting // load.max_size
         rank = (batches_before, -(load.waiting % load.max_size))

@@ -10,24 +10,31 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import OrderedDict
+from collections import deque
+from collections.abc import Callable
+from statistics import median
 
+from litgen_runtime.batching import Reason
+from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
 from litgen_runtime.dispatcher.line import WorkerLine
+from litgen_runtime.dispatcher.quarantine import Quarantine
 from litgen_runtime.dispatcher.rate import DrainRate
+from litgen_runtime.dispatcher.stats import Stats
 from litgen_runtime.dispatcher.ticket import Ticket
-from litgen_runtime.errors import DeadlineExceeded, Draining, QueueFull, RequestError, WorkerDied
+from litgen_runtime.dispatcher.waiting import Waiting
+from litgen_runtime.errors import RequestError
 from litgen_runtime.settings import EndpointSettings
-from litgen_runtime.transport.frames import (
-    DROPPED,
-    Frame,
-    Kind,
-    Result,
-    unpack_ids,
-    unpack_results,
-)
+from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack_batch, unpack_results
 
 log = logging.getLogger(__name__)
+
+_SWEEP_S = 0.05
+_MAX_ATTEMPTS = 2
+_PROBE_S = 1.0
+_ENOUGH_RUNS = 8
+_RECENT_RUNS = 32
+_NEVER = float("inf")
 
 
 class Dispatcher:
@@ -36,17 +43,24 @@ class Dispatcher:
     Args:
         name: the endpoint.
         settings: its choices.
+        kill: ends a worker's process; told which and why.
     """
 
-    def __init__(self, name: str, settings: EndpointSettings) -> None:
+    def __init__(self, name: str, settings: EndpointSettings, kill: Callable[[WorkerLine, str], None]) -> None:
         self.name = name
+        self.stats = Stats()
         self.max_size = settings.batching.max_size if settings.batching else 1
         self._settings = settings
+        self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
-        self._waiting: OrderedDict[int, Ticket] = OrderedDict()
+        self._waiting = Waiting(settings.queue.max_size, settings.queue.max_bytes)
+        self._quarantine = Quarantine(settings.quarantine_s)
         self._lines: dict[Load, WorkerLine] = {}
         self._pump_due = False
+        self._sweeping = False
+        self._last_run = -_NEVER
+        self._runs: deque[float] = deque(maxlen=_RECENT_RUNS)
         self._rate = DrainRate(time.monotonic())
 
     @property
@@ -55,36 +69,58 @@ class Dispatcher:
         return len(self._waiting)
 
     @property
+    def queued_bytes(self) -> int:
+        """The size of their bodies."""
+        return self._waiting.bytes
+
+    @property
+    def queue_age_s(self) -> float:
+        """How long the oldest of them has waited, in seconds."""
+        oldest = self._waiting.oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest.arrived
+
+    @property
     def workers(self) -> int:
         """Workers that take requests."""
         return len(self._lines)
 
-    def submit(self, body: bytes, arrived: float) -> Ticket:
+    def submit(self, body: bytes, arrived: float, at_most_s: float = _NEVER) -> Ticket:
         """Queue a request.
 
         Args:
             body: the raw body.
             arrived: when its headers were complete, CLOCK_MONOTONIC seconds.
+            at_most_s: how long the client itself will wait, in seconds.
 
         Raises:
-            QueueFull: as many wait as ``queue.max_size`` allows.
+            QueueFull: as much waits as the queue may hold.
+            Quarantined: this body has killed workers.
         """
-        if len(self._waiting) >= self._settings.queue.max_size:
+        now = time.monotonic()
+        seconds = self._quarantine.holds(body, now)
+        if seconds is not None:
+            raise refusals.quarantined(self.name, seconds)
+        if not self._waiting.has_room(len(body)):
             self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
-        if len(self._waiting) >= self._settings.queue.max_size:
-            seconds = self._rate.seconds_for(len(self._waiting), time.monotonic())
-            raise QueueFull(
-                f"{len(self._waiting)} requests wait for {self.name}, the most it takes. Retry in {seconds} s.",
-                {"Retry-After": str(seconds)},
-            )
-        timeout_s = self._settings.timeout_s
-        deadline = float("inf") if timeout_s is None else arrived + timeout_s
-        ticket = Ticket(next(self._ids), body, arrived, deadline, self._loop.create_future())
-        if timeout_s is not None:
-            ticket.timer = self._loop.call_later(deadline - time.monotonic(), self._expire, ticket, timeout_s)
-        self._waiting[ticket.id] = ticket
+            if not self._waiting.has_room(len(body)):
+                retry_s = self._rate.seconds_for(len(self._waiting), now)
+                raise refusals.queue_full(self.name, len(self._waiting), self._waiting.bytes, retry_s)
+        timeout_s = min(_NEVER if self._settings.timeout_s is None else self._settings.timeout_s, at_most_s)
+        queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
+        deadline = arrived + timeout_s
+        start_by = min(deadline, arrived + queue_s)
+        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future())
+        if start_by != _NEVER:
+            ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
+        self._waiting.add(ticket)
         self._pump_soon()
         return ticket
+
+    def abandon(self, ticket: Ticket, error: Exception) -> None:
+        """The client is gone: the request is not run, or its worker is told."""
+        if ticket.refuse(error):
+            self.stats.cancellations["client-gone"] += 1
+            self._withdraw(ticket)
 
     def join(self, line: WorkerLine) -> None:
         """A worker has finished loading."""
@@ -92,42 +128,42 @@ class Dispatcher:
         self._pump_soon()
 
     def leave(self, line: WorkerLine) -> None:
-        """A worker is gone: what it held is answered."""
+        """A worker is gone: what it ran is run again alone or answered, what it had not begun waits again."""
         self._lines.pop(line.load, None)
-        held, line.tickets = line.tickets, {}
-        for ticket in held.values():
-            detail = f"The worker of {self.name} that held this request died. It may or may not have run; retry."
-            ticket.refuse(WorkerDied(detail, {"Retry-After": "1"}))
+        ran = line.running()
+        self._waiting.put_back(t for t in line.tickets.values() if t.is_open and t not in ran)
+        line.tickets.clear()
+        for ticket in ran:
+            self._after_death(ticket, alone=len(ran) == 1, too_long=line.doomed)
+        self._pump_soon()
 
     def receive(self, line: WorkerLine, frame: Frame) -> None:
         """Take one frame of a worker."""
+        now = time.monotonic()
         if frame.kind is Kind.STARTED:
-            keys = unpack_ids(frame)
-            line.load.start(len(keys))
-            for key in keys:
-                line.tickets[key].started = True
+            keys, reason = unpack_batch(frame)
+            line.start(keys, now)
+            self.stats.batched(len(keys), Reason(reason).name.lower())
             return
         results = unpack_results(frame)
         for result in results:
-            ticket = line.tickets.pop(result.id)
-            line.load.finish(result.run_s, started=ticket.started)
+            ticket = line.finish(result, now)
             if result.status != DROPPED:
+                self._last_run = now
+                self._runs.append(result.run_s)
                 self._settle(ticket, result)
-        self._rate.count(time.monotonic(), len(results))
+                sent = ticket.sent or now
+                self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
+        self._rate.count(now, len(results))
         self._pump_soon()
 
     def cut(self) -> int:
         """Answer whatever is still open with ``draining``; return how many that were."""
-        open_tickets = [
-            *self._waiting.values(),
-            *(t for line in self._lines.values() for t in line.tickets.values()),
-        ]
-        self._waiting.clear()
-        cut = [ticket for ticket in open_tickets if not ticket.answer.done()]
-        for ticket in cut:
-            detail = "The service stopped before this request was done: its drain time was over. Retry elsewhere."
-            ticket.refuse(Draining(detail, {"Connection": "close"}))
-        return len(cut)
+        waiting = list(self._waiting)
+        for ticket in waiting:
+            self._waiting.remove(ticket)
+        held = [ticket for line in self._lines.values() for ticket in line.tickets.values()]
+        return sum(ticket.refuse(refusals.drain_over()) for ticket in waiting + held)
 
     def close(self) -> None:
         """Let every worker end."""
@@ -142,16 +178,45 @@ class Dispatcher:
 
     def _pump(self) -> None:
         self._pump_due = False
+        now = time.monotonic()
+        self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
-        while self._waiting and (load := choose(self._lines)) is not None:
-            _, ticket = self._waiting.popitem(last=False)
+        while (load := choose(self._lines)) is not None and (ticket := self._waiting.next()) is not None:
+            if self._is_hopeless(ticket, now):
+                continue
             line = self._lines[load]
-            load.send()
-            ticket.sent = time.monotonic()
-            line.tickets[ticket.id] = ticket
+            line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
         for line, tickets in outgoing.items():
             line.send(tickets)
+        if outgoing:
+            self._sweep_soon()
+
+    def _pump_suspects(self, now: float) -> None:
+        """Send what ran when a worker died, one at a time, to a worker that is kept free of anything else."""
+        while self._waiting.suspects and self._lines:
+            line = min(self._lines.values(), key=lambda line: (not line.load.reserved, line.load.held))
+            line.load.reserved = True
+            ticket = None if line.load.held else self._waiting.next_suspect()
+            if ticket is None:
+                return
+            line.hold(ticket, now)
+            line.send([ticket])
+            self._sweep_soon()
+        if not self._waiting.suspects:
+            for load in self._lines:
+                load.reserved = load.reserved and load.held > 0
+
+    def _is_hopeless(self, ticket: Ticket, now: float) -> bool:
+        """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
+        remaining_s = ticket.deadline - now
+        if remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
+            return False
+        median_s = median(self._runs) if remaining_s < max(self._runs) else 0.0
+        if remaining_s >= median_s:
+            return False
+        ticket.refuse(refusals.hopeless(self.name, remaining_s, median_s))
+        return True
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
         if ticket.settle(result) or result.status == 200:
@@ -160,16 +225,52 @@ class Dispatcher:
         if error.log:
             log.error("%s: a request that nobody waits for any more failed: %s", self.name, error.log)
 
-    def _expire(self, ticket: Ticket, timeout_s: float) -> None:
+    def _on_time(self, ticket: Ticket) -> None:
+        """A deadline: the client's, or the one to have started by."""
         now = time.monotonic()
-        total = now - ticket.arrived
-        if self._waiting.pop(ticket.id, None) is not None:
-            where = f"It waited all of {total:.2f} s in the queue ({len(self._waiting)} others wait)"
-        else:
-            waited_s = (ticket.sent or now) - ticket.arrived
-            where = f"After {waited_s:.2f} s in the queue it was with a worker, running or next in turn"
-            for line in self._lines.values():
-                if ticket.id in line.tickets:
-                    line.cancel(ticket)
-        detail = f"{self.name} did not answer within its timeout_s of {timeout_s:g} s. {where}."
-        ticket.refuse(DeadlineExceeded(detail, waited_s=round((ticket.sent or now) - ticket.arrived, 3)))
+        if ticket.started is None and ticket.line is not None:
+            ticket.line.note_running(now)
+        if now < ticket.deadline and ticket.started is not None:
+            if ticket.deadline != _NEVER:
+                ticket.timer = self._loop.call_later(ticket.deadline - now, self._on_time, ticket)
+            return
+        self.stats.cancellations["timeout"] += 1
+        ticket.refuse(refusals.timed_out(self.name, ticket, now, len(self._waiting)))
+        self._withdraw(ticket)
+
+    def _withdraw(self, ticket: Ticket) -> None:
+        if not self._waiting.remove(ticket) and ticket.line is not None:
+            ticket.line.cancel([ticket])
+
+    def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
+        if too_long:
+            ticket.refuse(refusals.ran_too_long(self.name, self._settings.run_limit))
+        elif not self._settings.repeatable:
+            ticket.refuse(refusals.worker_died(self.name))
+        elif ticket.attempt >= _MAX_ATTEMPTS and alone:
+            self._quarantine.add(ticket.body, time.monotonic())
+            ticket.refuse(refusals.kills_workers(self.name, ticket.attempt))
+        elif ticket.is_open:
+            ticket.attempt += 1
+            ticket.line = ticket.sent = ticket.started = None
+            self._waiting.suspect(ticket)
+
+    def _sweep_soon(self) -> None:
+        if not self._sweeping and self._settings.run_limit != _NEVER:
+            self._sweeping = True
+            self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Look at what runs: past its limit it is told to stop, past the grace its worker is killed."""
+        self._sweeping = False
+        now, limit_s = time.monotonic(), self._settings.run_limit
+        for line in self._lines.values():
+            ran_s = line.ran_for(now)
+            if ran_s > limit_s and not line.told:
+                line.told = True
+                line.cancel(line.running())
+            if ran_s > limit_s + self._settings.kill_grace_s and not line.doomed:
+                line.doomed = True
+                self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")
+        if any(line.tickets for line in self._lines.values()):
+            self._sweep_soon()

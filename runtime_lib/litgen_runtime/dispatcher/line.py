@@ -10,7 +10,7 @@ from typing import Protocol
 
 from litgen_runtime.dispatcher.assign import Load
 from litgen_runtime.dispatcher.ticket import Ticket
-from litgen_runtime.transport.frames import Frame, FrameReader, Kind, Run, pack_ids, pack_runs
+from litgen_runtime.transport.frames import Frame, FrameReader, Kind, Result, Run, pack_ids, pack_runs
 
 
 class Owner(Protocol):
@@ -32,14 +32,22 @@ class WorkerLine(asyncio.Protocol):
     """One worker, from its birth to its end, and what it holds.
 
     Args:
+        worker_id: the place that it fills.
         owner: the dispatcher of its endpoint.
         loaded: told how many seconds ``setup`` took.
         failed: told why ``setup`` failed.
     """
 
-    def __init__(self, owner: Owner, loaded: Callable[[float], None], failed: Callable[[str], None]) -> None:
-        self.tickets: dict[int, Ticket] = {}
+    def __init__(
+        self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Callable[[str], None]
+    ) -> None:
+        self.worker_id = worker_id
+        self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = Load(owner.max_size)
+        self.told = False  # what runs has been told to stop
+        self.doomed = False  # it did not, and the worker is being killed
+        self._batched = owner.max_size > 1
+        self._free_since = 0.0
         self._owner = owner
         self._loaded = loaded
         self._failed = failed
@@ -69,15 +77,52 @@ class WorkerLine(asyncio.Protocol):
         """The worker is gone, whatever the reason."""
         self._owner.leave(self)
 
+    def hold(self, ticket: Ticket, now: float) -> None:
+        """Note that a request goes to this worker."""
+        ticket.line, ticket.sent = self, now
+        self.tickets[ticket.id] = ticket
+        self.load.send()
+
+    def start(self, keys: list[int], now: float) -> None:
+        """The worker has formed a batch of these."""
+        self.load.start(len(keys))
+        for key in keys:
+            self.tickets[key].started = now
+
+    def finish(self, result: Result, now: float) -> Ticket:
+        """Take a request's answer; its place is free."""
+        ticket = self.tickets.pop(result.id)
+        self.load.finish(result.run_s, started=self._batched and ticket.started is not None)
+        self._free_since = now
+        self.told = False
+        return ticket
+
+    def running(self) -> list[Ticket]:
+        """Return what the worker runs now. Without batches it says nothing of starts: it is the oldest it holds."""
+        if self._batched:
+            return [ticket for ticket in self.tickets.values() if ticket.started is not None]
+        return list(self.tickets.values())[:1]
+
+    def note_running(self, now: float) -> None:
+        """Date the start of what runs, where the worker does not say it."""
+        if not self._batched:
+            for ticket in self.running():
+                ticket.started = min(max(ticket.sent or now, self._free_since), now)
+
+    def ran_for(self, now: float) -> float:
+        """Return for how many seconds the present run has gone on."""
+        self.note_running(now)
+        return max((now - (ticket.started or now) for ticket in self.running()), default=0.0)
+
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""
         if self._transport is not None:
-            self._transport.writelines(pack_runs([Run(t.id, t.deadline, t.body) for t in tickets]))
+            self._transport.writelines(pack_runs([Run(t.id, t.start_by, t.body) for t in tickets]))
 
-    def cancel(self, ticket: Ticket) -> None:
-        """Say that nobody waits for this request any more."""
+    def cancel(self, tickets: list[Ticket]) -> None:
+        """Say that nobody waits for these any more."""
         if self._transport is not None:
-            self._transport.write(pack_ids(Kind.CANCEL, [ticket.id]))
+            self._transport.write(pack_ids(Kind.CANCEL, [ticket.id for ticket in tickets]))
 
     def close(self) -> None:
         """Let the worker read the end of its line, after which it ends itself."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from litgen_runtime.transport.frames import Result
+
+if TYPE_CHECKING:
+    from litgen_runtime.dispatcher.line import WorkerLine
 
 
 @dataclass(eq=False, slots=True)
@@ -19,11 +23,19 @@ class Ticket:
     id: int
     body: bytes
     arrived: float
-    deadline: float
+    deadline: float  # the client is free then
+    start_by: float  # after this it is not worth running
     answer: asyncio.Future[Result]
+    attempt: int = 1
+    line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None
-    started: bool = False
+    started: float | None = None
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.answer.done()
 
     def settle(self, result: Result) -> bool:
         """Give the answer; False when the client is no longer there to take it."""
@@ -34,9 +46,11 @@ class Ticket:
         self.answer.set_result(result)
         return True
 
-    def refuse(self, error: Exception) -> None:
-        """Give an error as the answer, unless there is one."""
+    def refuse(self, error: Exception) -> bool:
+        """Give an error as the answer; False when there is one already."""
         if self.timer is not None:
             self.timer.cancel()
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        if self.answer.done():
+            return False
+        self.answer.set_exception(error)
+        return True

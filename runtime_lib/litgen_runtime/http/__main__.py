@@ -22,6 +22,7 @@ from litgen_runtime.http.app import Front
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
+from litgen_runtime.http.metrics import Metrics
 from litgen_runtime.http.probes import PATHS, Probes
 from litgen_runtime.http.server import Server
 from litgen_runtime.http.shutdown_api import ShutdownApi
@@ -52,7 +53,9 @@ class HttpProcess:
         self._settings = settings
         self._lifecycle = Lifecycle(workers)
         self._lifecycle.site_loading = settings.service.configure is not None
-        self._dispatchers = {name: Dispatcher(name, endpoint) for name, endpoint in settings.endpoints.items()}
+        self._dispatchers = {
+            name: Dispatcher(name, endpoint, self._kill) for name, endpoint in settings.endpoints.items()
+        }
         self._lines: dict[int, WorkerLine] = {}
         self._site = Site(settings)
         probes = Probes(self._lifecycle, self._dispatchers)
@@ -79,7 +82,7 @@ class HttpProcess:
         loop.remove_reader(self._control.fileno())
 
     def _routes(self) -> dict[str, App]:
-        routes: dict[str, App] = {}
+        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers)}
         for name, endpoint in self._settings.endpoints.items():
             request = resolve(endpoint.request, f"endpoints.{name}.request")
             limit = self._settings.service.max_json_bytes
@@ -133,18 +136,23 @@ class HttpProcess:
         def failed(error: str) -> None:
             self._tell({"do": "worker_failed", "id": worker_id, "error": error})
 
-        line = self._lines[worker_id] = WorkerLine(dispatcher, loaded, failed)
+        line = self._lines[worker_id] = WorkerLine(worker_id, dispatcher, loaded, failed)
         self._spawn(line.connect(sock))
 
     def _lost(self, message: dict[str, Any]) -> None:
         self._let_go(message["id"])
         self._lifecycle.lost(message["id"])
+        endpoint = self._lifecycle.workers[message["id"]].endpoint
+        self._dispatchers[endpoint].stats.deaths[message["cause"]] += 1
 
     def _let_go(self, worker_id: int) -> None:
         """Cut the line of a worker that has ended: something that it forked may hold the other end."""
         line = self._lines.pop(worker_id, None)
         if line is not None:
             line.abort()
+
+    def _kill(self, line: WorkerLine, cause: str) -> None:
+        self._tell({"do": "kill_worker", "id": line.worker_id, "cause": cause})
 
     async def _drain(self) -> None:
         """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
+from math import inf, nan
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
-from litgen_runtime.errors import InternalError, Loading, MethodNotAllowed, RequestError, UnsupportedMediaType
+from litgen_runtime.errors import (
+    InternalError,
+    InvalidHeader,
+    Loading,
+    MethodNotAllowed,
+    RequestError,
+    UnsupportedMediaType,
+)
 from litgen_runtime.http.body import ClientGone, read_body
 from litgen_runtime.http.lifecycle import Lifecycle
-from litgen_runtime.http.messages import Receive, Scope, Send, request_id_of, send_json, send_problem
+from litgen_runtime.http.messages import Head, Receive, Scope, Send, head_of, send_json, send_problem
+from litgen_runtime.transport.frames import Result
 from litgen_runtime.validation import refusal
 
 log = logging.getLogger(__name__)
@@ -40,59 +50,66 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
         arrived = time.monotonic()
-        content_type = length = given_id = None
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-length":
-                length = value
-            elif name == b"x-request-id":
-                given_id = value
-        request_id = request_id_of(given_id)
+        head = head_of(scope)
         try:
-            body = await self._predict(scope, receive, content_type, length, arrived)
-        except RequestError as error:
-            self._log(error, request_id)
-            await send_problem(send, error, request_id)
+            body = await self._predict(scope, receive, head, arrived)
         except ClientGone:
             return
+        except RequestError as error:
+            await self._refuse(send, error, head.request_id, arrived)
         except (Exception, SystemExit):  # an owner's validator may raise even that
-            log.exception("%s: request %s failed inside the runtime", self._dispatcher.name, request_id.decode())
-            await send_problem(send, InternalError("The service failed on this request."), request_id)
+            log.exception("%s: request %s failed inside the runtime", self._dispatcher.name, head.request_id.decode())
+            failure = InternalError("The service failed on this request.")
+            await self._refuse(send, failure, head.request_id, arrived)
         else:
-            await send_json(send, 200, body, request_id)
+            self._dispatcher.stats.answered(200, time.monotonic() - arrived)
+            await send_json(send, 200, body, head.request_id)
 
-    def _log(self, error: RequestError, request_id: bytes) -> None:
-        if error.log:
-            log.error("%s: request %s: %s", self._dispatcher.name, request_id.decode(), error.log)
-        elif error.status >= 500 and error.code not in _EXPECTED:
-            log.warning("%s: request %s: %s: %s", self._dispatcher.name, request_id.decode(), error.code, error.detail)
-
-    async def _predict(
-        self, scope: Scope, receive: Receive, content_type: bytes | None, length: bytes | None, arrived: float
-    ) -> bytes:
+    async def _predict(self, scope: Scope, receive: Receive, head: Head, arrived: float) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
+        at_most_s = inf if head.timeout is None else _seconds(head.timeout)
         self._lifecycle.enter()
         try:
-            if content_type is not None and not _is_json(content_type):
+            if head.content_type is not None and not _is_json(head.content_type):
                 raise UnsupportedMediaType(
-                    f"The body's type is {content_type.decode('latin-1')!r}; send it as application/json.",
+                    f"The body's type is {head.content_type.decode('latin-1')!r}; send it as application/json.",
                     {"Accept-Post": "application/json"},
                 )
-            body = await read_body(receive, length, self._limit)
+            body = await read_body(receive, head.content_length, self._limit)
             self._check(body)
-            name = self._dispatcher.name
-            if not self._lifecycle.has_served(name):
-                waiting = "; ".join(self._lifecycle.missing(name))
-                raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
-            ticket = self._dispatcher.submit(body, arrived)
-            result = await ticket.answer
+            if not self._lifecycle.has_served(self._dispatcher.name):
+                self._refuse_while_loading()
+            result = await self._run(body, arrived, at_most_s, scope.get("litgen.connection"))
         finally:
             self._lifecycle.leave()
         if result.status != 200:
             raise RequestError.from_json(result.body)
         return result.body
+
+    async def _run(self, body: bytes, arrived: float, at_most_s: float, connection: Any) -> Result:
+        ticket = self._dispatcher.submit(body, arrived, at_most_s)
+        if connection is None:
+            return await ticket.answer
+        connection.on_lost = partial(self._dispatcher.abandon, ticket, ClientGone())
+        try:
+            return await ticket.answer
+        finally:
+            connection.on_lost = None
+
+    async def _refuse(self, send: Send, error: RequestError, request_id: bytes, arrived: float) -> None:
+        if error.log:
+            log.error("%s: request %s: %s", self._dispatcher.name, request_id.decode(), error.log)
+        elif error.status >= 500 and error.code not in _EXPECTED:
+            log.warning("%s: request %s: %s: %s", self._dispatcher.name, request_id.decode(), error.code, error.detail)
+        self._dispatcher.stats.answered(error.status, time.monotonic() - arrived)
+        self._dispatcher.stats.refusals[error.code] += 1
+        await send_problem(send, error, request_id)
+
+    def _refuse_while_loading(self) -> None:
+        name = self._dispatcher.name
+        waiting = "; ".join(self._lifecycle.missing(name))
+        raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
     def _check(self, body: bytes) -> None:
         """Refuse what the worker would refuse, before it takes a place in the queue; the worker judges large bodies."""
@@ -102,6 +119,18 @@ class Door:
             self._adapter.validate_json(body)
         except ValidationError as error:
             raise refusal(error) from None
+
+
+def _seconds(text: bytes) -> float:
+    """Read X-Request-Timeout."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = nan
+    if not 0 < seconds < inf:
+        shown = text[:40].decode("latin-1")
+        raise InvalidHeader(f"X-Request-Timeout is {shown!r}; expected seconds, more than 0, such as 2.5.")
+    return seconds
 
 
 def _is_json(content_type: bytes) -> bool:

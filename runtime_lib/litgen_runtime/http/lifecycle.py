@@ -13,6 +13,9 @@ from litgen_runtime.errors import Draining
 log = logging.getLogger(__name__)
 
 
+STATES = ("starting", "loading", "ready", "restarting")
+
+
 @dataclass
 class WorkerState:
     """One place for a worker, whoever fills it at the moment."""
@@ -21,7 +24,7 @@ class WorkerState:
     label: str
     endpoint: str
     device: str
-    state: str = "starting"  # starting, loading, ready, restarting
+    state: str = "starting"  # one of STATES
     since: float = 0.0
     load_s: float | None = None
     restarts: int = 0
@@ -71,7 +74,7 @@ class Lifecycle:
     def lost(self, worker_id: int) -> None:
         """The process is gone; another one will be started."""
         worker = self.workers[worker_id]
-        worker.state, worker.since, worker.restarts = "restarting", self._clock(), worker.restarts + 1
+        worker.state, worker.since, worker.restarts = ("restarting", self._clock(), worker.restarts + 1)
 
     def has_served(self, endpoint: str) -> bool:
         """Whether a worker of this endpoint has ever been ready: from then on requests queue for the next one."""

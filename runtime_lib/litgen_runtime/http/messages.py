@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from litgen_runtime.errors import RequestError
 
@@ -34,11 +34,43 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+class Head(NamedTuple):
+    """The headers of a request that matter to us; None for those that are not there."""
+
+    content_type: bytes | None
+    content_length: bytes | None
+    request_id: bytes
+    timeout: bytes | None
+    accept: bytes | None
+
+
+def head_of(scope: Scope) -> Head:
+    """Read the headers once."""
+    content_type = length = request_id = timeout = accept = None
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            length = value
+        elif name == b"x-request-id":
+            request_id = value
+        elif name == b"x-request-timeout":
+            timeout = value
+        elif name == b"accept":
+            accept = value
+    return Head(content_type, length, request_id_of(request_id), timeout, accept)
+
+
 async def send_json(
     send: Send, status: int, body: bytes, request_id: bytes, headers: Mapping[str, str] | None = None
 ) -> None:
     """Answer with a JSON document."""
     await _send(send, status, body, request_id, _JSON, headers)
+
+
+async def send_body(send: Send, status: int, body: bytes, request_id: bytes, content_type: str) -> None:
+    """Answer with a document of any type."""
+    await _send(send, status, body, request_id, (b"content-type", content_type.encode("latin-1")), None)
 
 
 async def send_problem(send: Send, error: RequestError, request_id: bytes) -> None:

@@ -109,11 +109,7 @@ def _probe(path: str) -> dict[str, Any]:
     health = _json({"$ref": _OUR_REF.format(model="Health")})
     responses: dict[str, Any] = {"200": {"description": words[path], "headers": _id_header(), "content": health}}
     if path != "/livez":
-        responses["503"] = {
-            "description": "Loading or shutting down",
-            "headers": _id_header(),
-            "content": health,
-        }
+        responses["503"] = {"description": "Loading or shutting down", "headers": _id_header(), "content": health}
     responses["405"] = _problem(errors.MethodNotAllowed.title)
     return {
         "operationId": f"get{path[1:].capitalize()}",  # no endpoint name has capitals
@@ -146,11 +142,7 @@ def _json(schema: Any) -> dict[str, Any]:
 
 def _problem(title: str) -> dict[str, Any]:
     schema = {"$ref": _OUR_REF.format(model="Problem")}
-    return {
-        "description": title,
-        "headers": _id_header(),
-        "content": {"application/problem+json": {"schema": schema}},
-    }
+    return {"description": title, "headers": _id_header(), "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _request_id() -> dict[str, Any]:

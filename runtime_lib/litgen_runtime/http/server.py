@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httptools
@@ -30,6 +30,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     waits_for: str | None = "headers"  # headers, body
     waits_since = 0.0
+    on_lost: Callable[[], None] | None = None  # told when the client leaves before it has its answer
     _unread_since: float | None = None
     _header_bytes = 0
     _answering: RequestResponseCycle | None = None  # the oldest request without an answer
@@ -61,7 +62,9 @@ class TimedProtocol(HttpToolsProtocol):
             self.refuse(_headers_too_large())
 
     def eof_received(self) -> None:
-        """Take the client's last byte for its leave: from now on nobody is written to."""
+        """Take the client's last byte for its leave: nobody is written to, and whoever works for it is told."""
+        if self.on_lost is not None:
+            self.on_lost()
         for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
@@ -75,6 +78,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the headers of the next request on this connection."""
         super().on_message_begin()
+        self.scope["litgen.connection"] = self  # type: ignore[typeddict-unknown-key]  # for the door
         self._wait_for("headers")
 
     def on_headers_complete(self) -> None:

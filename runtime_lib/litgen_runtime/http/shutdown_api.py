@@ -38,8 +38,7 @@ class ShutdownApi:
         if not self._opens(given):
             audit.warning("shutdown refused: %s, %s key", who, "wrong" if given else "no")
             refusal = Unauthorized(
-                "A shutdown key is needed. Send it as 'Authorization: Bearer KEY'.",
-                {"WWW-Authenticate": "Bearer"},
+                "A shutdown key is needed. Send it as 'Authorization: Bearer KEY'.", {"WWW-Authenticate": "Bearer"}
             )
             await send_problem(send, refusal, request_id)
             return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -47,6 +47,18 @@ Timeout = Annotated[
     Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None,
     BeforeValidator(_timeout),
     Field(description="seconds (more than 0, at most 86400), or false or -1 for none"),
+]
+_TIMEOUT: TypeAdapter[float | None] = TypeAdapter(Timeout)
+
+
+def _auto_timeout(value: object) -> float | Literal["auto"] | None:
+    return "auto" if value == "auto" else _TIMEOUT.validate_python(value, strict=True)
+
+
+AutoTimeout = Annotated[
+    float | Literal["auto"] | None,
+    PlainValidator(_auto_timeout),
+    Field(description='seconds (more than 0, at most 86400), "auto" for timeout_s, or false or -1 for none'),
 ]
 Bytes = Annotated[
     int,

@@ -69,7 +69,7 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, Any]]]:
     for variable, text in sorted(environ.items()):
         if variable.startswith(PREFIX):
-            yield variable.removeprefix(PREFIX).lower().replace("__", "."), (variable, _literal(text))
+            yield (variable.removeprefix(PREFIX).lower().replace("__", "."), (variable, _literal(text)))
 
 
 def _literal(text: str) -> Any:
@@ -122,9 +122,7 @@ def _expectation(loc: list[str]) -> tuple[list[str], str]:
     """Return the keys known in the innermost table of ``loc`` and what its last key should hold."""
     if loc[:1] == ["endpoints"] and len(loc) > 1:
         return _walk(
-            EndpointSettings,
-            loc[2:],
-            'an endpoint\'s name and table: lower-case letters, digits and single "_"',
+            EndpointSettings, loc[2:], 'an endpoint\'s name and table: lower-case letters, digits and single "_"'
         )
     return _walk(Settings, loc, "a table")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from litgen_runtime.settings.fields import (
+    AutoTimeout,
     Bytes,
     Devices,
     EndpointName,
@@ -64,10 +65,7 @@ class WorkerSettings(_Table):
             return self
         if self.devices == "cpu":
             raise _advice(
-                "gpu_memory_fraction",
-                self.gpu_memory_fraction,
-                'no such key with devices = "cpu"',
-                "Remove it",
+                "gpu_memory_fraction", self.gpu_memory_fraction, 'no such key with devices = "cpu"', "Remove it"
             )
         if self.gpu_memory_fraction * self.per_device > 1 + 1e-9:
             raise _advice(
@@ -85,12 +83,7 @@ class BatchingSettings(_Table):
     max_size: Annotated[int, Field(ge=1, le=4096, description="a whole number of requests, 1 to 4096")] = 1
     max_wait_s: Annotated[
         float,
-        Field(
-            ge=0,
-            le=60,
-            allow_inf_nan=False,
-            description="seconds that a request may wait for company, 0 to 60",
-        ),
+        Field(ge=0, le=60, allow_inf_nan=False, description="seconds that a request may wait for company, 0 to 60"),
     ] = 0.0
 
 
@@ -98,6 +91,7 @@ class QueueSettings(_Table):
     """[endpoints.NAME.queue]: how much may wait."""
 
     max_size: Annotated[int, Field(ge=1, le=1_000_000, description="a whole number of requests, 1 to 1000000")] = 1024
+    max_bytes: Bytes = 256_000_000
 
 
 class EndpointSettings(_Table):
@@ -108,9 +102,20 @@ class EndpointSettings(_Table):
     response: Reference
     path: UrlPath
     timeout_s: Timeout = 30.0
+    queue_timeout_s: Timeout = None
+    run_limit_s: AutoTimeout = "auto"
+    kill_grace_s: Seconds = 2.0
+    repeatable: Annotated[bool, Field(description="true or false")] = True
+    quarantine_s: Timeout = 600.0
     workers: WorkerSettings = WorkerSettings()
     batching: BatchingSettings | None = Field(None, description="a table with max_size and max_wait_s")
     queue: QueueSettings = QueueSettings()
+
+    @property
+    def run_limit(self) -> float:
+        """How long one run may take, in seconds; ``inf`` without a limit."""
+        limit_s = self.timeout_s if self.run_limit_s == "auto" else self.run_limit_s
+        return float("inf") if limit_s is None else limit_s
 
     @model_validator(mode="after")
     def _window(self) -> EndpointSettings:
@@ -149,10 +154,7 @@ class Settings(_Table):
             reserved = any(path == taken or path.startswith(taken + "/") for taken in RESERVED_PATHS)
             if reserved:
                 raise _advice(
-                    key,
-                    path,
-                    "a path that the service does not use itself",
-                    'Choose another, such as "/predict"',
+                    key, path, "a path that the service does not use itself", 'Choose another, such as "/predict"'
                 )
             if path in owners:
                 raise _advice(key, path, f"a path of its own; endpoints.{owners[path]} has it", "Change one of them")

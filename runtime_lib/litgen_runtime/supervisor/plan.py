@@ -38,6 +38,7 @@ def plan_workers(settings: Settings, cuda_count: int) -> list[WorkerSpec]:
                     max_size=batching.max_size if batching else 1,
                     max_wait_s=batching.max_wait_s if batching else 0.0,
                     gpu_memory_fraction=None if device == "cpu" else endpoint.workers.gpu_memory_fraction,
+                    repeatable=endpoint.repeatable,
                 )
             )
     return workers

@@ -53,6 +53,7 @@ class Place:
     restarts: Restarts = field(default_factory=Restarts)
     pid: int | None = None
     loaded: bool = False
+    killed_for: str | None = None
 
 
 class Supervisor:
@@ -127,7 +128,7 @@ class Supervisor:
     def _start_worker(self, place: Place) -> None:
         if self._state not in (State.RUNNING, State.DRAINING) or place.pid is not None:
             return
-        place.loaded = False
+        place.loaded, place.killed_for = False, None
         try:
             self._spawn_worker(place)
         except OSError as error:
@@ -166,6 +167,8 @@ class Supervisor:
                 place.restarts.ready()
             case "worker_failed":
                 self._on_failed_load(self._places[message["id"]], message["error"])
+            case "kill_worker":
+                self._on_hung_worker(self._places[message["id"]], message["cause"])
             case "worker_unreachable":
                 place = self._places[message["id"]]
                 if place.pid is not None:
@@ -192,13 +195,19 @@ class Supervisor:
         else:
             self._give_up(f"{place.spec.label}: setup failed\n{error}")
 
+    def _on_hung_worker(self, place: Place, cause: str) -> None:
+        if place.pid is not None:
+            log.error("%s: killed, since %s", place.spec.label, cause)
+            place.killed_for = "run-limit"
+            self._children.kill(place.pid)
+
     def _on_worker_exit(self, place: Place, cause: str) -> None:
         place.pid, place.loaded = None, False
         if self._state is State.STOPPING:
             self._close_http_when_alone()
         if self._state not in (State.RUNNING, State.DRAINING):
             return
-        self._control.send({"do": "worker_gone", "id": place.spec.id})
+        self._control.send({"do": "worker_gone", "id": place.spec.id, "cause": place.killed_for or cause})
         delay_s = place.restarts.ended()
         if delay_s is None:
             self._give_up(f"{place.spec.label}: ended again while loading ({cause})")

@@ -98,6 +98,16 @@ def unpack_results(frame: Frame) -> list[Result]:
     return results
 
 
+def pack_batch(ids: Sequence[int], reason: int) -> bytes:
+    """Return the notice that a batch has begun: its ids, and the number of the reason for which it went."""
+    return b"".join(_packed(Kind.STARTED, [_ID.pack(i) for i in ids], [bytes([reason])]))
+
+
+def unpack_batch(frame: Frame) -> tuple[list[int], int]:
+    """Return the ids and the reason of a STARTED frame."""
+    return [key for (key,) in _ID.iter_unpack(frame.payload[:-1])], frame.payload[-1]
+
+
 def unpack_ids(frame: Frame) -> list[int]:
     """Return the ids of a CANCEL or STARTED frame."""
     return [key for (key,) in _ID.iter_unpack(frame.payload)]

@@ -37,7 +37,7 @@ def main() -> None:
         _report_failure(sock, error)
         sys.exit(1)
     inbox = Inbox(spec.max_size, spec.max_wait_s)
-    line = Line(sock, codec, inbox)
+    line = Line(sock, codec, inbox, runner.running)
     _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
     line.start()
     _run(runner, inbox, line, announce=spec.max_size > 1)
@@ -62,7 +62,7 @@ def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
     request = resolve(spec.request, f"{key}.request")
     response = resolve(spec.response, f"{key}.response")
     handler = resolve_handler(spec.handler, key, request, response, batching=spec.batching)
-    runner = Runner(handler)
+    runner = Runner(handler, repeatable=spec.repeatable)
     runner.setup(spec.device)
     return runner, Codec(request, response)
 
@@ -87,8 +87,9 @@ def _run(runner: Runner, inbox: Inbox, line: Line, *, announce: bool) -> None:
         if not poll.batch:
             continue
         keys = [key for key, _ in poll.batch.items]
+        runner.running.begin(keys)
         if announce:
-            line.started(keys)
+            line.started(keys, poll.batch.reason)
         began = time.monotonic()
         outcomes = runner.predict([request for _, request in poll.batch.items])
         run_s = time.monotonic() - began

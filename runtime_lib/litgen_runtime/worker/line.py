@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from litgen_runtime.batching import Reason
 from litgen_runtime.errors import RequestError
 from litgen_runtime.transport.frames import (
     DROPPED,
@@ -18,13 +19,14 @@ from litgen_runtime.transport.frames import (
     FrameReader,
     Kind,
     Result,
-    pack_ids,
+    pack_batch,
     pack_results,
     unpack_ids,
     unpack_runs,
 )
 from litgen_runtime.worker.codec import Codec, failure
 from litgen_runtime.worker.inbox import Inbox
+from litgen_runtime.worker.running import Running
 
 _READ_BYTES = 262_144
 
@@ -36,12 +38,14 @@ class Line:
         sock: the worker's end of its socketpair.
         codec: how this endpoint's bodies are read and written.
         inbox: where decoded requests go.
+        running: told what nobody waits for.
     """
 
-    def __init__(self, sock: socket.socket, codec: Codec, inbox: Inbox) -> None:
+    def __init__(self, sock: socket.socket, codec: Codec, inbox: Inbox, running: Running) -> None:
         self._socket = sock
         self._codec = codec
         self._inbox = inbox
+        self._running = running
         self._frames = FrameReader()
         self._outgoing: queue.SimpleQueue[bytes | list[tuple[int, float, Any]] | Result | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="line-reader", daemon=True)
@@ -52,9 +56,9 @@ class Line:
         self._reader.start()
         self._writer.start()
 
-    def started(self, keys: Sequence[int]) -> None:
-        """Say that a batch has taken these requests."""
-        self._outgoing.put(pack_ids(Kind.STARTED, keys))
+    def started(self, keys: Sequence[int], reason: Reason) -> None:
+        """Say that a batch has taken these requests, and why it went."""
+        self._outgoing.put(pack_batch(keys, reason))
 
     def answer(self, outcomes: list[tuple[int, float, Any]]) -> None:
         """Send outcomes: (id, seconds run, what predict returned or raised)."""
@@ -82,7 +86,9 @@ class Line:
 
     def _take(self, frame: Frame) -> None:
         if frame.kind is Kind.CANCEL:
-            self._inbox.cancel(unpack_ids(frame))
+            keys = unpack_ids(frame)
+            self._inbox.cancel(keys)
+            self._running.cancel(keys)
             return
         items = []
         for run in unpack_runs(frame):

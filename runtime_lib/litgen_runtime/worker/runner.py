@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from litgen_runtime.endpoint import BatchEndpoint, Endpoint
 from litgen_runtime.errors import InvalidResult
+from litgen_runtime.worker.running import Running
+from litgen_runtime.worker.split import predict_split
 
 _NOT_A_LIST = (str, bytes, dict, set, frozenset, BaseModel)  # iterable, but not one result for each request in order
 
@@ -20,11 +22,15 @@ class Runner:
 
     Args:
         handler: the owner's class.
+        repeatable: whether what failed may run again, in parts.
     """
 
-    def __init__(self, handler: type[Endpoint[Any, Any]] | type[BatchEndpoint[Any, Any]]) -> None:
+    def __init__(self, handler: type[Endpoint[Any, Any] | BatchEndpoint[Any, Any]], *, repeatable: bool = True) -> None:
+        self.running = Running()
         self._loop = asyncio.Runner()
+        self._repeatable = repeatable
         self._model = handler()
+        self._model._is_stopped = self.running.is_stopped  # noqa: SLF001 - the two are one library
         self._batched = isinstance(self._model, BatchEndpoint)
 
     def setup(self, device: str) -> None:
@@ -33,29 +39,35 @@ class Runner:
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
+        return predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+
+    def _predict(self, requests: list[Any]) -> list[Any]:
+        if not self._batched:
+            return [self._awaited(self._model.predict(requests[0]))]
         size = len(requests)  # now: the list is the owner's to empty
-        try:
-            if not self._batched:
-                return [self._awaited(self._model.predict(requests[0]))]
-            results = _listed(self._awaited(self._model.predict(requests)))
-        except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
-            return [error] * size
-        if len(results) == size:
-            return results
-        return [_wrong_length(len(results), size)] * size
+        results = _listed(self._awaited(self._model.predict(requests)))
+        return results if len(results) == size else [_wrong_length(len(results), size)] * size
 
     def close(self) -> None:
         """Close the event loop that an async ``predict`` ran in."""
         self._loop.close()
 
     def _awaited(self, value: Any) -> Any:
-        if not inspect.isawaitable(value):
-            return value
-        return self._loop.run(value if inspect.iscoroutine(value) else _awaiting(value))
+        return self._loop.run(self._stoppable(value)) if inspect.isawaitable(value) else value
+
+    async def _stoppable(self, value: Awaitable[Any]) -> Any:
+        """Await what is cancelled when nobody waits for it any more."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        self.running.on_stop(lambda: _cancel(loop, task))
+        try:
+            return await value
+        finally:
+            self.running.on_stop(None)
 
 
-async def _awaiting(value: Any) -> Any:
-    return await value
+def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
+    if task is not None:
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _listed(results: Any) -> list[Any]:

@@ -21,6 +21,7 @@ class WorkerSpec:
     max_size: int
     max_wait_s: float
     gpu_memory_fraction: float | None
+    repeatable: bool
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 from unittest import mock
 
+from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.http.messages import App
@@ -22,7 +23,7 @@ from litgen_runtime.transport.frames import (
     Kind,
     Result,
     Run,
-    pack_ids,
+    pack_batch,
     pack_json,
     pack_results,
     unpack_ids,
@@ -121,7 +122,7 @@ class FakeWorker:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.load_s: list[float] = []
         self.failures: list[str] = []
-        self.line = WorkerLine(dispatcher, self.load_s.append, self.failures.append)
+        self.line = WorkerLine(0, dispatcher, self.load_s.append, self.failures.append)
         self.transport = FakeTransport(self.line)
         self.line.connection_made(self.transport)
         self.waiting: dict[int, Run] = {}
@@ -158,7 +159,7 @@ class FakeWorker:
         """Take a batch."""
         keys = list(self.waiting)[:count]
         self.running |= {key: self.waiting.pop(key) for key in keys}
-        self.line.data_received(pack_ids(Kind.STARTED, keys))
+        self.line.data_received(pack_batch(keys, Reason.FULL))
 
     def finish(self, run_s: float = 0.01) -> None:
         """Answer the batch: each body comes back."""

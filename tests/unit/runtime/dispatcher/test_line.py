@@ -37,6 +37,7 @@ def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
     """Return a line with its owner and transport."""
     owner = FakeOwner()
     line = WorkerLine(
+        0,
         owner,
         lambda load_s: owner.events.append(f"loaded {load_s}"),
         lambda error: owner.events.append(f"failed {error}"),
@@ -48,7 +49,7 @@ def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
 
 def ticket(key: int) -> Ticket:
     """Return a request on its way."""
-    return Ticket(key, b"{}", 1.0, 31.0, mock.Mock())
+    return Ticket(key, b"{}", 1.0, 31.0, 31.0, mock.Mock())
 
 
 def test_loaded() -> None:
@@ -90,6 +91,6 @@ def test_send() -> None:
 def test_cancel() -> None:
     """A request that nobody waits for is named to the worker."""
     line, _, transport = connected()
-    line.cancel(ticket(7))
+    line.cancel([ticket(7)])
     (frame,) = FrameReader().feed(bytes(transport.written))
     assert (frame.kind, unpack_ids(frame)) == (Kind.CANCEL, [7])

@@ -32,7 +32,7 @@ class House:
     """A door with everything behind it."""
 
     def __init__(self, request: Any = Ask, limit: int = 1_000_000, **endpoint: Any) -> None:
-        self.dispatcher = Dispatcher("embed", choices(**endpoint).endpoints["embed"])
+        self.dispatcher = Dispatcher("embed", choices(**endpoint).endpoints["embed"], lambda *_: None)
         self.lifecycle = Lifecycle([WorkerState(0, "embed[0]", "embed", "cpu")], asyncio.get_running_loop().time)
         self.door = Door(self.dispatcher, request, self.lifecycle, limit)
 

@@ -25,7 +25,7 @@ def probe(path: str, state: str = "ready", method: str = "GET") -> Reply:
         lifecycle.draining = state == "draining"
         if state == "unavailable":
             lifecycle.lost(0)
-        dispatcher = Dispatcher("embed", choices().endpoints["embed"])
+        dispatcher = Dispatcher("embed", choices().endpoints["embed"], lambda *_: None)
         dispatcher.submit(b"", 1000.0)
         return await ask(Probes(lifecycle, {"embed": dispatcher}), method, path)
 

@@ -15,6 +15,7 @@ NAN, INF = math.nan, math.inf
 NAME = 'lower-case letters, digits and single "-" or "_", starting with a letter'
 REFERENCE = '"package.module:Name", something that Python can import'
 PATH = 'a path such as "/embed": "/" and then letters, digits and ._~- only'
+RUN_LIMIT = 'seconds (more than 0, at most 86400), "auto" for timeout_s, or false or -1 for none'
 TIMEOUT = "seconds (more than 0, at most 86400), or false or -1 for none"
 SIZE = 'a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'
 DEVICES = '"auto", "cpu", "cuda", "cuda:0" or "cuda:0,2"'
@@ -52,6 +53,11 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
         [0, True, "soon", "auto", -2, NAN, INF, -INF, 86_401, []],
         TIMEOUT,
     ),
+    "endpoints.embed.queue_timeout_s": ([False, -1, 0.001, 30], [0, True, "auto", NAN], TIMEOUT),
+    "endpoints.embed.run_limit_s": ([False, -1, 0.001, "auto"], [0, True, "soon", NAN], RUN_LIMIT),
+    "endpoints.embed.kill_grace_s": ([0, 2], [-1, NAN, "2"], "seconds, 0 to 86400"),
+    "endpoints.embed.repeatable": ([True, False], [0, "no"], "true or false"),
+    "endpoints.embed.quarantine_s": ([False, 600], [0, "soon"], TIMEOUT),
     "endpoints.embed.workers": ([{}], [3, "two"], "a table with devices, per_device, gpu_memory_fraction"),
     "endpoints.embed.workers.devices": (
         ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
@@ -67,7 +73,8 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
         "a whole number of requests, 1 to 4096",
     ),
     "endpoints.embed.batching.max_wait_s": ([0, 0.005, 29.9], [-0.1, 61, NAN, INF, "1", True], FEW_SECONDS),
-    "endpoints.embed.queue": ([{}], [3], "a table with max_size"),
+    "endpoints.embed.queue": ([{}], [3], "a table with max_size, max_bytes"),
+    "endpoints.embed.queue.max_bytes": ([1, "10MB"], [0, "10"], SIZE),
     "endpoints.embed.queue.max_size": ([1, 1_000_000], [0, 1_000_001, 1.0], "a whole number of requests, 1 to 1000000"),
     "shutdown.drain_timeout_s": ([0, 30.5, 86_400], [-1, NAN, INF, 86_401, "30", True], "seconds, 0 to 86400"),
     "shutdown.delay_s": ([0, 5], [-1, NAN, INF, "5"], "seconds, 0 to 86400"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel, field_validator
 
+from litgen_runtime.batching import Reason
 from litgen_runtime.transport.frames import (
     DROPPED,
     Frame,
@@ -15,12 +16,13 @@ from litgen_runtime.transport.frames import (
     Run,
     pack_ids,
     pack_runs,
-    unpack_ids,
+    unpack_batch,
     unpack_results,
 )
 from litgen_runtime.worker.codec import Codec
 from litgen_runtime.worker.inbox import Inbox
 from litgen_runtime.worker.line import Line
+from litgen_runtime.worker.running import Running
 from tests.unit.runtime.mini import Answer, Ask
 
 
@@ -54,7 +56,7 @@ def received(sock: socket.socket, results: int) -> list[Frame]:
 def line_of(sock: socket.socket, request: type[BaseModel] = Ask) -> tuple[Line, Inbox]:
     """Return a line over a worker's end, and its inbox."""
     inbox = Inbox(4, 0.0)
-    return Line(sock, Codec(request, Answer), inbox), inbox
+    return Line(sock, Codec(request, Answer), inbox, Running()), inbox
 
 
 def test_requests_are_decoded_into_the_inbox(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -109,18 +111,18 @@ def test_cancel_reaches_the_inbox(ends: tuple[socket.socket, socket.socket]) -> 
 def test_order_of_notices_and_answers(ends: tuple[socket.socket, socket.socket]) -> None:
     """A notice that a batch has started comes before its answers, which all travel in one frame."""
     line, _ = line_of(ends[1])
-    line.started([1, 2])
+    line.started([1, 2], Reason.FULL)
     line.answer([(1, 0.5, Answer(length=1)), (2, 0.5, Answer(length=2))])
     line.drop([3])
-    line.started([4])
+    line.started([4], Reason.WINDOW)
     line._writer.start()
     line.finish()
     first, second, third = received(ends[0], 6)
-    assert (first.kind, unpack_ids(first)) == (Kind.STARTED, [1, 2])
+    assert (first.kind, unpack_batch(first)) == (Kind.STARTED, ([1, 2], Reason.FULL))
     results = unpack_results(second)
     assert [(result.id, result.status) for result in results] == [(1, 200), (2, 200), (3, DROPPED)]
     assert results[1].body == b'{"length":2}'
-    assert (third.kind, unpack_ids(third)) == (Kind.STARTED, [4])
+    assert (third.kind, unpack_batch(third)) == (Kind.STARTED, ([4], Reason.WINDOW))
 
 
 def test_finish_writes_everything(ends: tuple[socket.socket, socket.socket]) -> None:

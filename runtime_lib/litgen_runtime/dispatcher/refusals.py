@@ -1,0 +1,89 @@
+"""What a client is told when there is no result, and what its owner could change about it."""
+
+from __future__ import annotations
+
+from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.errors import (
+    DeadlineExceeded,
+    Draining,
+    Hopeless,
+    KillsWorkers,
+    Quarantined,
+    QueueFull,
+    RunTooLong,
+    WorkerDied,
+)
+
+
+def queue_full(name: str, waiting: int, waiting_bytes: int, retry_s: int) -> QueueFull:
+    """The queue is at its bound."""
+    return QueueFull(
+        f"{waiting} requests ({waiting_bytes} bytes) wait for {name}, the most it takes. Retry in {retry_s} s.",
+        {"Retry-After": str(retry_s)},
+    )
+
+
+def timed_out(name: str, ticket: Ticket, now: float, ahead: int) -> DeadlineExceeded:
+    """The client's time is over: say whether the request waited or ran, and for how long."""
+    limit, total_s = "timeout_s", ticket.deadline - ticket.arrived
+    if ticket.start_by < ticket.deadline and ticket.started is None:
+        limit, total_s = "queue_timeout_s", ticket.start_by - ticket.arrived
+    started = ticket.started
+    waited_s = (now if started is None else started) - ticket.arrived
+    ran_s = 0.0 if started is None else now - started
+    if started is None:
+        what = f"It waited {waited_s:.2f} s and never ran; {ahead} others wait"
+        fix = f"raise endpoints.{name}.{limit}, or give it more workers (endpoints.{name}.workers.per_device)"
+    else:
+        what = f"It waited {waited_s:.2f} s and ran for {ran_s:.2f} s"
+        fix = f"raise endpoints.{name}.timeout_s"
+    return DeadlineExceeded(
+        f"{name} did not answer within {total_s:g} s. {what}. The service's owner can {fix}.",
+        waited_s=round(waited_s, 3),
+        ran_s=round(ran_s, 3),
+    )
+
+
+def hopeless(name: str, remaining_s: float, median_s: float) -> Hopeless:
+    """Less time is left than a run takes."""
+    return Hopeless(
+        f"{remaining_s:.2f} s were left of this request's time when {name} could run it, and a run takes "
+        f"{median_s:.2f} s. The service's owner can raise endpoints.{name}.timeout_s or add workers.",
+        remaining_s=round(remaining_s, 3),
+        median_run_s=round(median_s, 3),
+    )
+
+
+def ran_too_long(name: str, limit_s: float) -> RunTooLong:
+    """The worker was killed for the length of this run."""
+    return RunTooLong(
+        f"{name} ran this request for longer than its run_limit_s of {limit_s:g} s, and its worker was ended. "
+        f"The service's owner can raise endpoints.{name}.run_limit_s."
+    )
+
+
+def worker_died(name: str) -> WorkerDied:
+    """The worker is gone, and the request must not run twice."""
+    return WorkerDied(
+        f"The worker of {name} that held this request died. It may or may not have run; retry if that is safe.",
+        {"Retry-After": "1"},
+    )
+
+
+def kills_workers(name: str, attempts: int) -> KillsWorkers:
+    """The request itself is to blame."""
+    return KillsWorkers(f"{attempts} workers of {name} died while they ran this request, the last of them alone.")
+
+
+def quarantined(name: str, seconds: float) -> Quarantined:
+    """The same body has killed workers before."""
+    return Quarantined(
+        f"A request with this body has killed workers of {name}. It is refused for another {seconds:.0f} s.",
+        {"Retry-After": str(max(1, round(seconds)))},
+    )
+
+
+def drain_over() -> Draining:
+    """The drain time is over."""
+    detail = "The service stopped before this request was done: its drain time was over. Retry elsewhere."
+    return Draining(detail, {"Connection": "close"})
