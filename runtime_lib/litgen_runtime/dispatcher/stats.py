@@ -48,17 +48,6 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def quantile(self, share: float) -> float | None:
-        """Return the upper bound of the bucket that holds this share of the values; None without values."""
-        rest = share * sum(self.counts)
-        if not rest:
-            return None
-        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
-            rest -= count
-            if rest <= 0:
-                return bound
-        return float("inf")
-
 
 class Stats:
     """One endpoint's counts since the service started."""

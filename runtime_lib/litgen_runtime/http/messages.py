@@ -41,12 +41,11 @@ class Head(NamedTuple):
     content_length: bytes | None
     request_id: bytes
     timeout: bytes | None
-    accept: bytes | None
 
 
 def head_of(scope: Scope) -> Head:
     """Read the headers once."""
-    content_type = length = request_id = timeout = accept = None
+    content_type = length = request_id = timeout = None
     for name, value in scope["headers"]:
         if name == b"content-type":
             content_type = value
@@ -56,9 +55,7 @@ def head_of(scope: Scope) -> Head:
             request_id = value
         elif name == b"x-request-timeout":
             timeout = value
-        elif name == b"accept":
-            accept = value
-    return Head(content_type, length, request_id_of(request_id), timeout, accept)
+    return Head(content_type, length, request_id_of(request_id), timeout)
 
 
 async def send_json(

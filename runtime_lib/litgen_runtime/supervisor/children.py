@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from litgen_runtime.groups import kill_session
 
@@ -51,13 +51,9 @@ class Children:
         kill_session(pid)
 
     def kill_all(self) -> None:
-        """Kill every group."""
+        """Kill every child's session."""
         for pid in list(self._on_exit):
             self.kill(pid)
-
-    def alive(self) -> Iterator[int]:
-        """Yield the children that have not been reaped."""
-        yield from self._on_exit
 
     def reap(self) -> None:
         """Take the ends of children, and of orphans that fall to us as process 1."""
