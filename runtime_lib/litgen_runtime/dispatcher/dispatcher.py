@@ -193,9 +193,9 @@ class Dispatcher:
             self._sweep_soon()
 
     def _pump_suspects(self, now: float) -> None:
-        """Send what ran when a worker died, one at a time, to a worker that is kept free of anything else."""
+        """Send what ran when a worker died, each alone: to an idle worker, or to one that is kept free until it is."""
         while self._waiting.suspects and self._lines:
-            line = min(self._lines.values(), key=lambda line: (not line.load.reserved, line.load.held))
+            line = min(self._lines.values(), key=lambda line: (line.load.held > 0, not line.load.reserved))
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:

@@ -529,9 +529,12 @@ class Play:
             assert worker.line.load.held == worker.held, "a place is freed by an answer or death, by nothing else"
         held = [key for worker in self.workers for key in (*worker.waiting, *worker.running)]
         assert len(held) == len(set(held)), "a request is with one worker at most"
-        if self.dispatcher.queued:
-            loads = [worker.line.load for worker in self.workers]
+        loads = [worker.line.load for worker in self.workers]
+        waiting = [ticket.attempt for ticket in self.dispatcher._waiting]
+        if 1 in waiting:
             assert all(load.reserved or load.held >= load.credit for load in loads), "nothing waits for no reason"
+        if 2 in waiting:
+            assert all(load.held for load in loads), "what has to run alone waits for an idle worker only"
         for ticket in self.tickets:
             if ticket.answer.done():
                 self.check_answer(ticket)
