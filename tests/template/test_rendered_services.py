@@ -1,8 +1,10 @@
 """Renders as services: installed by their own make, passing their own tests, answering and draining."""
 
+import json
 import shutil
+import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -10,7 +12,7 @@ import pytest
 
 from tests.template import matrix
 from tests.template.rendering import Render, run
-from tests.template.started import sent, started
+from tests.template.started import predictions, sent, started
 
 KEY = "a-key-for-this-test-only"
 ROWS = [
@@ -34,6 +36,17 @@ def project(
     shutil.rmtree(folder)
 
 
+def vectors(answer: httpx.Response, endpoint: matrix.Row) -> list[Sequence[float]]:
+    """Return what an endpoint answered: at least one vector, in the form of its kind."""
+    if endpoint.get("kind") == "stream":
+        events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
+        assert len(events) > 1
+        return [json.loads(event)["vector"] for event in events]
+    if endpoint.get("output") == "bytes":
+        return [[number for (number,) in struct.iter_unpack("<f", answer.content)]]
+    return [answer.json()["vector"]]
+
+
 def test_a_render_installs_and_passes_its_own_tests(project: Render) -> None:
     """`make test`, the one command that the README promises, makes the environment and succeeds."""
     said = run("make", "test", cwd=project.folder)
@@ -49,21 +62,21 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
         if "cuda" in endpoint["devices"]
     }
     program = project.file(".venv/bin") / project.answers["service_name"]
-    lines = [line for line in project.text("README.md").splitlines() if line.startswith("curl ")]
-    asks = [line for line in lines if "/shutdown" not in line]
-    stops = [line.replace("$SHUTDOWN_API_KEY", KEY) for line in lines if line not in asks]
+    readme = project.text("README.md")
+    asks = predictions(readme)
+    stops = [line.replace("$SHUTDOWN_API_KEY", KEY) for line in readme.splitlines() if line.startswith("curl -X POST")]
     with started(
         *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
         cwd=project.folder,
         log_path=tmp_path / "log",
         env={**env, "SHUTDOWN_API_KEY": KEY},
     ) as service:
-        for line in asks:
-            answer = sent(line, service.url)
+        for line, endpoint in zip(asks, project.answers["endpoints"], strict=True):
+            answer = sent(line, service.url, project.folder)
             assert answer.status_code == 200, answer.text
-            assert len(answer.json()["vector"]) == 64
+            assert all(len(vector) == 64 for vector in vectors(answer, endpoint))
         if project.answers["shutdown_api"]:
-            assert sent(stops[0], service.url).is_success
+            assert sent(stops[0], service.url, project.folder).is_success
             assert service.exit_code() == 0
         else:
             assert service.terminate() == 0

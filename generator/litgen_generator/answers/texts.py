@@ -17,13 +17,17 @@ SERVICE = {
 ENDPOINT = {
     "name": "Name of the endpoint, such as embed: its folder and its class.",
     "path": "URL path that it answers; /NAME unless given.",
-    "kind": "batch: predict gets a list of requests at once; single: one at a time.",
+    "kind": "batch: predict gets a list of requests at once; single: one at a time; stream: one, answered in pieces.",
+    "input": "What a request holds: json, bytes (of any media type) or upload (files and fields of a form).",
+    "output": "What an answer holds: json or bytes, such as a picture.",
+    "response_type": "Media type of an answer in bytes, such as image/png.",
     "framework": "Framework of the starting model: torch or plain python.",
     "devices": "Where its workers run: auto, cpu, cuda (all GPUs) or cuda:0,2.",
     "workers_per_device": "Worker processes on each device, each with its own copy of the model.",
     "gpu_memory_fraction": "Share of a GPU's memory that a worker may take, such as 0.5; null for no limit.",
     "max_batch_size": "Most requests in one batch.",
     "max_wait_s": "Seconds a batch waits for company while the device is free.",
+    "max_streams": "Streams that one worker advances in turn.",
     "timeout_s": "Seconds from a request's arrival to its answer; false or -1 for no limit.",
     "queue_max_size": "Most requests that wait; one more is answered 503 at once.",
 }
