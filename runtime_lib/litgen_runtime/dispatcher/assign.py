@@ -23,6 +23,7 @@ class Load:
     running: int = 0
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
     reserved: bool = False  # kept free for a request that has to run alone
+    retired: bool = False  # gets no more requests
 
     @property
     def held(self) -> int:
@@ -32,6 +33,8 @@ class Load:
     @property
     def credit(self) -> int:
         """How many requests the worker may hold: two batches, or more where a batch is shorter than the way there."""
+        if self.retired:
+            return 0
         if self.run_s <= 0.0:
             return 2 * self.max_size
         batches = max(2, min(int(_AHEAD_S / self.run_s), _MAX_AHEAD))

@@ -10,7 +10,14 @@ from typing import Protocol
 
 from litgen_runtime.dispatcher.assign import Load
 from litgen_runtime.dispatcher.ticket import Ticket
-from litgen_runtime.transport.frames import Frame, FrameReader, Kind, Result, Run, pack_ids, pack_runs
+from litgen_runtime.transport.frames import DROPPED, Frame, FrameReader, Kind, Result, Run, pack_ids, pack_runs
+
+
+class Failed(Protocol):
+    """Who is told that a worker could not load."""
+
+    def __call__(self, error: str, *, final: bool) -> None:
+        """Take what it said; ``final``: it did not get as far as ``setup``."""
 
 
 class Owner(Protocol):
@@ -32,20 +39,21 @@ class WorkerLine(asyncio.Protocol):
     """One worker, from its birth to its end, and what it holds.
 
     Args:
-        worker_id: the place that it fills.
+        worker_id: the supervisor's number for its process.
         owner: the dispatcher of its endpoint.
         loaded: told how many seconds ``setup`` took.
-        failed: told why ``setup`` failed.
+        failed: told why it could not load.
     """
 
-    def __init__(
-        self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Callable[[str], None]
-    ) -> None:
+    def __init__(self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Failed) -> None:
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = Load(owner.max_size)
         self.told = False  # what runs has been told to stop
         self.doomed = False  # it did not, and the worker is being killed
+        self.answered = 0
+        self.ending = False  # the worker has said that it runs nothing more
+        self._retired: Callable[[], None] | None = None
         self._batched = owner.max_size > 1
         self._free_since = 0.0
         self._owner = owner
@@ -69,7 +77,10 @@ class WorkerLine(asyncio.Protocol):
                 self._loaded(json.loads(bytes(frame.payload))["load_s"])
                 self._owner.join(self)
             elif frame.kind is Kind.FAILED:
-                self._failed(json.loads(bytes(frame.payload))["error"])
+                failure = json.loads(bytes(frame.payload))
+                self._failed(failure["error"], final=failure["final"])
+            elif frame.kind is Kind.ENDING:
+                self._give_back()
             else:
                 self._owner.receive(self, frame)
 
@@ -95,10 +106,14 @@ class WorkerLine(asyncio.Protocol):
         self.load.finish(result.run_s, started=self._batched and ticket.started is not None)
         self._free_since = now
         self.told = False
+        self.answered += result.status != DROPPED
+        self._end_if_done()
         return ticket
 
     def running(self) -> list[Ticket]:
         """Return what the worker runs now. Without batches it says nothing of starts: it is the oldest it holds."""
+        if self.ending:
+            return []
         if self._batched:
             return [ticket for ticket in self.tickets.values() if ticket.started is not None]
         return list(self.tickets.values())[:1]
@@ -123,6 +138,24 @@ class WorkerLine(asyncio.Protocol):
         """Say that nobody waits for these any more."""
         if self._transport is not None:
             self._transport.write(pack_ids(Kind.CANCEL, [ticket.id for ticket in tickets]))
+
+    def retire(self, done: Callable[[], None]) -> None:
+        """Get no more requests; once all it holds is answered, the line closes and ``done`` is called."""
+        self.load.retired = True
+        self._retired = done
+        self._end_if_done()
+
+    def _give_back(self) -> None:
+        """The worker ends with its line, and nothing of what it holds has run or will."""
+        self.ending = self.load.retired = True
+        for ticket in self.tickets.values():
+            ticket.started = None
+
+    def _end_if_done(self) -> None:
+        if self._retired is not None and not self.tickets:
+            done, self._retired = self._retired, None
+            self.close()
+            done()
 
     def close(self) -> None:
         """Let the worker read the end of its line, after which it ends itself."""

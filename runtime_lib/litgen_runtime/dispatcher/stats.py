@@ -57,6 +57,7 @@ class Stats:
         self.refusals: Counter[str] = Counter()  # by problem code
         self.cancellations: Counter[str] = Counter()  # client-gone, timeout
         self.deaths: Counter[str] = Counter()  # by cause
+        self.recycles: Counter[str] = Counter()  # by the key that asked for it
         self.batches: Counter[str] = Counter()  # by the reason for which they went
         self.batch_size = Histogram(SIZES)
         self.total_s = Histogram()

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     FAILED = 5  # from a worker: JSON, setup has raised
     STARTED = 6  # from a worker: ids that a batch has taken
     RESULT = 7  # from a worker: answers
+    ENDING = 8  # from a worker: it runs nothing more of what it holds
 
 
 class Frame(NamedTuple):

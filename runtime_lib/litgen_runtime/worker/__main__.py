@@ -16,6 +16,7 @@ from litgen_runtime.imports import resolve, resolve_handler
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.frames import FrameReader, Kind, pack_json
 from litgen_runtime.worker.codec import Codec
+from litgen_runtime.worker.cuda import BROKEN_EXIT_CODE
 from litgen_runtime.worker.device import claim
 from litgen_runtime.worker.inbox import Inbox
 from litgen_runtime.worker.line import Line
@@ -31,17 +32,22 @@ def main() -> None:
     sock.set_inheritable(False)  # a model's children must not keep the line open when this process has died
     spec = _read_spec(sock)
     began = time.monotonic()
+    final = True
     try:
         runner, codec = _load(spec)
+        final = False  # from here on another process may have more luck
+        runner.setup(spec.device)
     except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
-        _report_failure(sock, error)
+        _report_failure(sock, error, final=final)
         sys.exit(1)
     inbox = Inbox(spec.max_size, spec.max_wait_s)
     line = Line(sock, codec, inbox, runner.running)
     _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
     line.start()
-    _run(runner, inbox, line, announce=spec.max_size > 1)
+    _run(runner, inbox, line, spec)
     line.finish()
+    if runner.broken:
+        os._exit(BROKEN_EXIT_CODE)  # destructors would call into the broken context
     runner.close()
 
 
@@ -63,12 +69,11 @@ def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
     response = resolve(spec.response, f"{key}.response")
     handler = resolve_handler(spec.handler, key, request, response, batching=spec.batching)
     runner = Runner(handler, repeatable=spec.repeatable)
-    runner.setup(spec.device)
     return runner, Codec(request, response)
 
 
-def _report_failure(sock: socket.socket, error: BaseException) -> None:
-    _tell(sock, pack_json(Kind.FAILED, json.dumps({"error": describe(error)}).encode()))
+def _report_failure(sock: socket.socket, error: BaseException, *, final: bool) -> None:
+    _tell(sock, pack_json(Kind.FAILED, json.dumps({"error": describe(error), "final": final}).encode()))
     with contextlib.suppress(OSError):
         while sock.recv(65_536):  # the supervisor ends this process; until then the line must stay open
             pass
@@ -81,19 +86,28 @@ def _tell(sock: socket.socket, frame: bytes) -> None:
         sys.exit(1)
 
 
-def _run(runner: Runner, inbox: Inbox, line: Line, *, announce: bool) -> None:
-    while poll := inbox.take():
+def _run(runner: Runner, inbox: Inbox, line: Line, spec: WorkerSpec) -> None:
+    """Run batches until the line closes or nothing can run here any more.
+
+    A batch of several that broke the CUDA context is left unanswered if it may run again: as after any death its
+    requests run again alone, so that only the one to blame fails.
+    """
+    while not runner.broken and (poll := inbox.take()):
         line.drop(poll.dropped)
         if not poll.batch:
             continue
         keys = [key for key, _ in poll.batch.items]
         runner.running.begin(keys)
-        if announce:
+        if spec.max_size > 1:
             line.started(keys, poll.batch.reason)
         began = time.monotonic()
         outcomes = runner.predict([request for _, request in poll.batch.items])
         run_s = time.monotonic() - began
+        if runner.broken and len(keys) > 1 and spec.repeatable:
+            return
         line.answer([(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)])
+    if runner.broken:
+        line.give_back()
 
 
 def _die(failure: threading.ExceptHookArgs) -> None:

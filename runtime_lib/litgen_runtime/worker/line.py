@@ -20,6 +20,7 @@ from litgen_runtime.transport.frames import (
     Kind,
     Result,
     pack_batch,
+    pack_json,
     pack_results,
     unpack_ids,
     unpack_runs,
@@ -68,6 +69,10 @@ class Line:
         """Say that these requests were not run, since nobody waits for them."""
         for key in keys:
             self._outgoing.put(Result(key, DROPPED, 0.0, b""))
+
+    def give_back(self) -> None:
+        """Say that nothing of what this worker still holds will run here: it ends."""
+        self._outgoing.put(pack_json(Kind.ENDING, b"{}"))
 
     def finish(self) -> None:
         """Wait until everything handed over has been written."""

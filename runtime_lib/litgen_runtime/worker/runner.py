@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from litgen_runtime.endpoint import BatchEndpoint, Endpoint
-from litgen_runtime.errors import InvalidResult
+from litgen_runtime.errors import InvalidResult, OutOfMemory
+from litgen_runtime.tracebacks import words_of
+from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
 from litgen_runtime.worker.running import Running
 from litgen_runtime.worker.split import predict_split
 
@@ -27,6 +29,7 @@ class Runner:
 
     def __init__(self, handler: type[Endpoint[Any, Any] | BatchEndpoint[Any, Any]], *, repeatable: bool = True) -> None:
         self.running = Running()
+        self.broken = False  # nothing can run in this process any more
         self._loop = asyncio.Runner()
         self._repeatable = repeatable
         self._model = handler()
@@ -39,7 +42,13 @@ class Runner:
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
-        return predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+        outcomes = predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        self.broken = self.broken or any(map(is_broken, failures))
+        if any(map(is_out_of_memory, failures)):
+            size = len(requests) if not self._repeatable else 1
+            outcomes = [_out_of_memory(outcome, size) for outcome in outcomes]
+        return outcomes
 
     def _predict(self, requests: list[Any]) -> list[Any]:
         if not self._batched:
@@ -63,6 +72,21 @@ class Runner:
             return await value
         finally:
             self.running.on_stop(None)
+
+
+def _out_of_memory(outcome: Any, size: int) -> Any:
+    if not isinstance(outcome, BaseException) or not is_out_of_memory(outcome):
+        return outcome
+    if size > 1:
+        what = f"{size} requests together do not fit into the device's memory, and repeatable is false"
+        fix = "lower batching.max_size or batching.max_weight"
+    else:
+        what = "This request does not fit into the device's memory, even alone"
+        fix = "bound what a request may ask for"
+    return OutOfMemory(
+        f"{what}. The service's owner can {fix}, raise workers.gpu_memory_fraction or lower workers.per_device.",
+        log=words_of(outcome),
+    )
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:

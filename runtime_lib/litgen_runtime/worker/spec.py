@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """One worker of one endpoint."""
+    """One worker of one endpoint. ``threads`` is None where the device, not cores, does the work."""
 
     id: int
     endpoint: str
@@ -21,6 +21,7 @@ class WorkerSpec:
     max_size: int
     max_wait_s: float
     gpu_memory_fraction: float | None
+    threads: int | None
     repeatable: bool
 
     @property

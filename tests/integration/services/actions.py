@@ -95,6 +95,7 @@ def _cycle(request: Command) -> Any:
     return value
 
 
+_HOARD: list[bytes] = []
 _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "pid": lambda _: os.getpid(),
     "echo": lambda request: request.text,
@@ -105,6 +106,9 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "modules": lambda _: sorted(sys.modules),
     "die": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit-process": lambda request: os._exit(request.number),
+    "hoard": lambda request: _HOARD.append(b"x" * request.number),
+    "stay": lambda request: threading.Thread(target=time.sleep, args=(600,)).start(),
+    "environment": lambda request: os.environ.get(request.text),
     "large": lambda request: "x" * request.number,
     # results
     "nan": lambda _: float("nan"),

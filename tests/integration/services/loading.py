@@ -49,6 +49,15 @@ class Raises(Gated):
         raise FileNotFoundError("weights.bin is not there")
 
 
+class Fickle(Gated):
+    """Loads unless a file says otherwise."""
+
+    def setup(self, device: str) -> None:
+        """Raise once the file is there."""
+        if (Path(os.environ[TICKETS]) / "broken").exists():
+            raise MemoryError("no room on the device")
+
+
 class RaisesUnspeakable(Gated):
     """Cannot load, and cannot say why."""
 

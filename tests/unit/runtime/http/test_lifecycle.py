@@ -63,14 +63,14 @@ def test_lost_workers(endpoints: tuple[str, ...], lost: list[int], status: str) 
     """A lost worker degrades the service while its endpoint has another, and takes it away otherwise."""
     state = loaded(*endpoints)
     for worker_id in lost:
-        state.lost(worker_id)
+        state.lost(worker_id, "restarting", "SIGKILL")
     assert state.status == status
 
 
 def test_recovers() -> None:
     """With its replacement the service is ready again, and the restart is counted."""
     state = loaded("a")
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     state.loading(0)
     assert state.status == "unavailable"
     state.ready(0, 1.0)
@@ -82,7 +82,7 @@ def test_lost_before_ready() -> None:
     """A worker that dies while loading leaves the service loading."""
     state = lifecycle("a")
     state.loading(0)
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     assert state.status == "loading"
     assert state.missing() == ["a[0]: restarting (0.0 s)"]
 
@@ -93,7 +93,7 @@ def test_has_served() -> None:
     assert not state.has_served("a")
     state.loading(0)
     state.ready(0, 1.0)
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     assert state.has_served("a")
     assert not state.has_served("b")
 
@@ -129,7 +129,7 @@ def test_ready_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytes
     monkeypatch.setattr(logging.getLogger("litgen_runtime"), "propagate", True)
     with caplog.at_level(logging.INFO, "litgen_runtime"):
         state = loaded("a", "b")
-        state.lost(0)
+        state.lost(0, "restarting", "SIGKILL")
         state.loading(0)
         state.ready(0, 2.0)
     lines = [record.getMessage() for record in caplog.records]

@@ -89,6 +89,7 @@ class Stage:
 
     def __init__(self, **endpoint: Any) -> None:
         self.clock = FakeClock()
+        self.documents: list[dict[str, Any]] = []  # what the HTTP process has been told
         self.children = FakeChildren()
         self.events = FakeEvents(self.clock)
         settings = choices(**endpoint)
@@ -122,6 +123,7 @@ class Stage:
         heard: list[str] = []
         while messages := self.children.control.receive():
             for message in messages:
+                self.documents.append(message)
                 heard.append(message.get("do", "settings"))
                 if message["fd"] is not None:
                     os.close(message["fd"])
@@ -138,9 +140,9 @@ class Stage:
         self.supervisor._on_signal(number)
 
     def close(self) -> None:
-        if self.children.control is not None:
-            self.children.control.close()
-        self.supervisor._control.close()
+        for control in (self.children.control, self.supervisor._http._control):
+            if control is not None:
+                control.close()
 
 
 @pytest.fixture
@@ -148,8 +150,8 @@ def stage() -> Iterator[Stage]:
     """A service of two workers, both ready."""
     stage = Stage(workers={"per_device": 2})
     stage.say(do="listening")
-    for worker_id in (0, 1):
-        stage.say(do="worker_ready", id=worker_id)
+    for process in (1, 2):
+        stage.say(do="worker_ready", process=process)
     stage.heard()
     yield stage
     stage.close()
@@ -240,9 +242,9 @@ def test_http_process_that_does_not_drain(stage: Stage) -> None:
     assert stage.heard() == ["close_workers"]
 
 
-def test_setup_raises(loading: Stage) -> None:
-    """``setup`` raising on the first start means that the service could never start."""
-    loading.say(do="worker_failed", id=0, error="no weights")
+def test_import_raises(loading: Stage) -> None:
+    """A worker that does not get as far as ``setup`` means that the service could never start."""
+    loading.say(do="worker_failed", process=1, error="no module", final=True)
     assert loading.exit_code == 3
 
 
@@ -255,7 +257,7 @@ def test_schemas_raise(loading: Stage) -> None:
 def test_setup_raises_on_a_restart(stage: Stage) -> None:
     """A replacement whose ``setup`` raises is killed and tried again: the service goes on."""
     pid = stage.workers[0]
-    stage.say(do="worker_failed", id=0, error="no memory")
+    stage.say(do="worker_failed", process=1, error="no memory", final=False)
     assert stage.children.killed == [pid]
     assert stage.exit_code is None
 
@@ -272,9 +274,9 @@ def test_dead_worker_is_replaced(stage: Stage) -> None:
     assert stage.heard() == ["worker"]
 
 
-def test_three_deaths_while_loading(loading: Stage) -> None:
-    """A worker that dies three times before it has ever been ready ends the service with 3."""
-    for _ in range(2):
+def test_deaths_while_loading(loading: Stage) -> None:
+    """A worker that dies once more than max_restarts before it has ever been ready ends the service with 3."""
+    for _ in range(3):
         loading.children.end(loading.workers[0], "SIGSEGV")
         assert loading.exit_code is None
         loading.pass_time(30.0)
