@@ -224,10 +224,11 @@ class Workers:
         if delay_s is None:
             self._owner.give_up(_hopeless(place, process, cause))
             return
-        if process.error is not None:
+        if process.error is None:
+            log.error("%s: ended (%s); a new one starts in %.1f s", place.spec.label, cause, delay_s)
+        else:  # before the first success the whole of it comes once, with the last try
             told = process.error if place.restarts.served else _last_line(process.error)
-            cause = f"setup failed: {told}"
-        log.error("%s: ended (%s); a new one starts in %.1f s", place.spec.label, cause, delay_s)
+            log.error("%s: setup failed; tried again in %.1f s: %s", place.spec.label, delay_s, told)
         self._events.later(delay_s, lambda: self._start(place))
 
     def _replacement_failed(self, place: Place, why: str) -> None:
