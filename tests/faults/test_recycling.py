@@ -36,7 +36,6 @@ def test_recycling_under_load(tmp_path: Path) -> None:
     with serving(path) as service, concurrent.futures.ThreadPoolExecutor(4) as pool:
         first = set(service.worker_pids())
         until = time.monotonic() + 40
-        over = lambda: recycles(service) >= 4 or time.monotonic() > until  # noqa: E731 - a word for the loop below
         statuses: Counter[int] = Counter()
         pids: set[int] = set()
 
@@ -49,7 +48,7 @@ def test_recycling_under_load(tmp_path: Path) -> None:
         stop = False
         clients = [pool.submit(client) for _ in range(4)]
         states = set()
-        while not over():
+        while recycles(service) < 4 and time.monotonic() < until:
             states |= {worker["state"] for worker in workers_of(service)}
             assert service.get("/readyz").json()["status"] == "ready"
             time.sleep(0.05)
