@@ -1,4 +1,4 @@
-"""What becomes of a batch that a GPU refuses, and of a worker whose CUDA context breaks; the errors are torch's words."""
+"""A batch that a GPU refuses, and a worker whose CUDA context breaks; the errors are in torch's own words."""
 
 import concurrent.futures
 from pathlib import Path

@@ -82,7 +82,7 @@ class Dispatcher:
     @property
     def workers(self) -> int:
         """Workers that take requests."""
-        return len(self._lines)
+        return sum(not load.retired for load in self._lines)
 
     def submit(self, body: bytes, arrived: float, at_most_s: float = _NEVER) -> Ticket:
         """Queue a request.

@@ -67,6 +67,28 @@ def test_lost_workers(endpoints: tuple[str, ...], lost: list[int], status: str) 
     assert state.status == status
 
 
+@pytest.mark.parametrize(("lost", "status"), [([], "ready"), ([0], "degraded"), ([0, 1], "unavailable")])
+def test_min_ready(lost: list[int], status: str) -> None:
+    """An endpoint with fewer ready workers than its min_ready is not ready, and all that it lacks is named."""
+    workers = [WorkerState(i, f"a[{i}]", "a", "cpu") for i in range(3)]
+    state = Lifecycle(workers, FakeClock(), {"a": 2})
+    for worker_id in range(3):
+        state.loading(worker_id)
+        state.ready(worker_id, 1.0)
+    for worker_id in lost:
+        state.lost(worker_id, "restarting", "SIGKILL")
+    assert state.status == status
+    assert len(state.missing()) == (len(lost) if status == "unavailable" else 0)
+
+
+def test_min_ready_is_for_later() -> None:
+    """At the start the service waits for every worker all the same."""
+    state = Lifecycle([WorkerState(i, f"a[{i}]", "a", "cpu") for i in range(2)], FakeClock(), {"a": 1})
+    state.loading(0)
+    state.ready(0, 1.0)
+    assert state.status == "loading"
+
+
 def test_recovers() -> None:
     """With its replacement the service is ready again, and the restart is counted."""
     state = loaded("a")
