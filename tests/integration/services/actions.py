@@ -95,6 +95,12 @@ def _cycle(request: Command) -> Any:
     return value
 
 
+def _torch_threads() -> int:
+    import torch
+
+    return int(torch.get_num_threads())
+
+
 _HOARD: list[bytes] = []
 _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "pid": lambda _: os.getpid(),
@@ -109,6 +115,7 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "hoard": lambda request: _HOARD.append(b"x" * request.number),
     "stay": lambda request: threading.Thread(target=time.sleep, args=(600,)).start(),
     "environment": lambda request: os.environ.get(request.text),
+    "torch-threads": lambda _: _torch_threads(),
     "large": lambda request: "x" * request.number,
     # results
     "nan": lambda _: float("nan"),
