@@ -33,12 +33,15 @@ class Load:
     @property
     def credit(self) -> int:
         """How many requests the worker may hold: two batches, or more where a batch is shorter than the way there."""
-        if self.retired:
-            return 0
         if self.run_s <= 0.0:
             return 2 * self.max_size
         batches = max(2, min(int(_AHEAD_S / self.run_s), _MAX_AHEAD))
         return max(2 * self.max_size, min(batches * self.max_size, _MAX_AHEAD))
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What comes before one more request here, the least first: batches, then how far the last one is filled."""
+        return (self.running > 0) + self.waiting // self.max_size, -(self.waiting % self.max_size)
 
     def send(self) -> None:
         """One request goes to the worker."""
@@ -59,6 +62,20 @@ class Load:
             self.run_s += 0.2 * (run_s - self.run_s) if self.run_s else run_s
 
 
+class StreamLoad(Load):
+    """A worker that runs all it holds at the same time: it gets no more than that, and the least busy comes first."""
+
+    @property
+    def credit(self) -> int:
+        """As many as it advances."""
+        return self.max_size
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The fewer, the better."""
+        return self.held, 0
+
+
 L = TypeVar("L", bound=Load)
 
 
@@ -66,10 +83,9 @@ def choose(loads: Iterable[L]) -> L | None:
     """Return who takes the next request: an idle worker first, its batch filled up before the next one's is begun."""
     best, best_rank = None, (0, 0)
     for load in loads:
-        if load.reserved or load.held >= load.credit:
+        if load.reserved or load.retired or load.held >= load.credit:
             continue
-        batches_before = (load.running > 0) + load.waiting // load.max_size
-        rank = (batches_before, -(load.waiting % load.max_size))
+        rank = load.rank
         if best is None or rank < best_rank:
             best, best_rank = load, rank
     return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 from litgen_runtime.devices import resolve_devices
@@ -62,8 +63,10 @@ def _spec(worker_id: int, name: str, endpoint: EndpointSettings, device: str, in
         request=endpoint.request,
         response=endpoint.response,
         batching=batching is not None,
+        max_streams=endpoint.streaming.max_streams if endpoint.streaming else 0,
         max_size=batching.max_size if batching else 1,
         max_wait_s=batching.max_wait_s if batching else 0.0,
+        max_weight=inf if batching is None or batching.max_weight is None else batching.max_weight,
         gpu_memory_fraction=choices.gpu_memory_fraction if device.startswith("cuda") else None,
         threads=None if choices.threads == "auto" else choices.threads,
         repeatable=endpoint.repeatable,

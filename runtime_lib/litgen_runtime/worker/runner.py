@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
-from litgen_runtime.endpoint import BatchEndpoint, Endpoint
+from litgen_runtime.endpoint import BatchEndpoint
 from litgen_runtime.errors import InvalidResult, OutOfMemory
 from litgen_runtime.tracebacks import words_of
 from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
@@ -27,12 +27,12 @@ class Runner:
         repeatable: whether what failed may run again, in parts.
     """
 
-    def __init__(self, handler: type[Endpoint[Any, Any] | BatchEndpoint[Any, Any]], *, repeatable: bool = True) -> None:
+    def __init__(self, handler: type[Any], *, repeatable: bool = True) -> None:
         self.running = Running()
         self.broken = False  # nothing can run in this process any more
         self._loop = asyncio.Runner()
         self._repeatable = repeatable
-        self._model = handler()
+        self._model: Any = handler()
         self._model._is_stopped = self.running.is_stopped  # noqa: SLF001 - the two are one library
         self._batched = isinstance(self._model, BatchEndpoint)
 
@@ -40,15 +40,32 @@ class Runner:
         """Load the model; whatever ``setup`` raises passes through."""
         self._awaited(self._model.setup(device))
 
+    def weigh(self, request: Any) -> float:
+        """Return the weight of a request, in the owner's unit.
+
+        Raises:
+            ValueError: it is no number of 0 or more.
+        """
+        weight = float(self._model.weight(request)) if isinstance(self._model, BatchEndpoint) else 0.0
+        if not weight >= 0.0:
+            raise ValueError(f"weight() returned {weight}; expected a number of 0 or more")
+        return weight
+
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
         outcomes = predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
-        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        self.broken = self.broken or any(map(is_broken, failures))
-        if any(map(is_out_of_memory, failures)):
-            size = len(requests) if not self._repeatable else 1
-            outcomes = [_out_of_memory(outcome, size) for outcome in outcomes]
-        return outcomes
+        size = 1 if self._repeatable else len(requests)
+        return [self.judged(o, size) if isinstance(o, BaseException) else o for o in outcomes]
+
+    def judged(self, error: BaseException, size: int = 1) -> BaseException:
+        """Return what to answer for an error of the owner's, and note whether it has broken this process.
+
+        Args:
+            error: what ``predict`` raised.
+            size: of the batch that it was raised for, if that must not run in parts.
+        """
+        self.broken = self.broken or is_broken(error)
+        return _out_of_memory(error, size) if is_out_of_memory(error) else error
 
     def _predict(self, requests: list[Any]) -> list[Any]:
         if not self._batched:
@@ -56,6 +73,21 @@ class Runner:
         size = len(requests)  # now: the list is the owner's to empty
         results = _listed(self._awaited(self._model.predict(requests)))
         return results if len(results) == size else [_wrong_length(len(results), size)] * size
+
+    def generator(self, is_stopped: Callable[[], bool]) -> Callable[[Any], Any]:
+        """Return the ``predict`` of a ``StreamEndpoint``.
+
+        Args:
+            is_stopped: whether nobody listens any more to the stream that is advanced at the moment.
+        """
+        self._model._is_stopped = is_stopped  # noqa: SLF001 - the two are one library
+        predict: Callable[[Any], Any] = self._model.predict
+        return predict
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that everything asynchronous of the owner's runs in."""
+        return self._loop.get_loop()
 
     def close(self) -> None:
         """Close the event loop that an async ``predict`` ran in."""
@@ -74,9 +106,7 @@ class Runner:
             self.running.on_stop(None)
 
 
-def _out_of_memory(outcome: Any, size: int) -> Any:
-    if not isinstance(outcome, BaseException) or not is_out_of_memory(outcome):
-        return outcome
+def _out_of_memory(error: BaseException, size: int) -> OutOfMemory:
     if size > 1:
         what = f"{size} requests together do not fit into the device's memory, and repeatable is false"
         fix = "lower batching.max_size or batching.max_weight"
@@ -85,7 +115,7 @@ def _out_of_memory(outcome: Any, size: int) -> Any:
         fix = "bound what a request may ask for"
     return OutOfMemory(
         f"{what}. The service's owner can {fix}, raise workers.gpu_memory_fraction or lower workers.per_device.",
-        log=words_of(outcome),
+        log=words_of(error),
     )
 
 

@@ -1,38 +1,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from litgen_runtime.batching import Reason
+from litgen_runtime.batching import Batcher, Reason
 from litgen_runtime.testing import FakeClock
 from litgen_runtime.worker import inbox as module
-from litgen_runtime.worker.inbox import Inbox
+from litgen_runtime.worker.inbox import Arrival, Inbox
 
 
-class FakeCondition:
+class FakeLock:
     """Waiting lets the fake clock go on, up to the time that was asked for."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.waits: list[float | None] = []
-        self.notified = 0
+        self.waits: list[float] = []
+        self.held = True
+        self.released = 0
 
-    def __enter__(self) -> None:
-        return None
+    def locked(self) -> bool:
+        return self.held
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def release(self) -> None:
+        self.held = False
+        self.released += 1
 
-    def notify(self) -> None:
-        self.notified += 1
-
-    def wait(self, timeout: float | None) -> None:
-        self.waits.append(timeout)
-        assert timeout is not None, "nothing would ever wake it"
-        self.clock.advance(timeout)
+    def acquire(self, timeout: float) -> None:
+        if self.held:
+            self.waits.append(timeout)
+            assert timeout >= 0, "nothing would ever wake it"
+            self.clock.advance(timeout)
+        self.held = True
 
 
 @pytest.fixture
@@ -43,12 +45,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return clock
 
 
-def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeCondition]:
+def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeLock]:
     """Return an inbox whose waiting takes no time."""
-    box = Inbox(max_size, max_wait_s)
-    changed = FakeCondition(clock)
+    box = Inbox(Batcher(max_size, max_wait_s))
+    changed = FakeLock(clock)
     box._changed = changed  # type: ignore[assignment]  # stands in for threads
     return box, changed
+
+
+def arrival(key: int, request: str, deadline: float) -> Arrival:
+    """Return a decoded request."""
+    return Arrival(key, request, deadline, 0.0)
 
 
 def taken(box: Inbox) -> Any:
@@ -61,7 +68,7 @@ def taken(box: Inbox) -> Any:
 def test_lone_request_at_once(clock: FakeClock) -> None:
     """A lone request is taken without waiting."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf)])
+    box.add([arrival(1, "a", math.inf)])
     poll = taken(box)
     assert (poll.batch.items, poll.batch.reason) == ([(1, "a")], Reason.ALONE)
     assert changed.waits == []
@@ -70,7 +77,7 @@ def test_lone_request_at_once(clock: FakeClock) -> None:
 def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
     """A partial batch sleeps once, until its window ends."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf), (2, "b", math.inf)])
+    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
     poll = taken(box)
     assert (len(poll.batch.items), poll.batch.reason) == (2, Reason.WINDOW)
     assert changed.waits == [1.0]
@@ -79,16 +86,23 @@ def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
 def test_every_change_wakes(clock: FakeClock) -> None:
     """Arrivals, cancellations and the end wake whoever waits."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf)])
-    box.cancel([1])
+    changes: list[Callable[[], None]] = [
+        lambda: box.add([arrival(1, "a", math.inf)]),
+        lambda: box.cancel([1]),
+        box.close,
+    ]
+    for change in changes:
+        changed.acquire(0.0)
+        change()
+        assert not changed.locked()
     box.close()
-    assert changed.notified == 3
+    assert changed.released == 3, "once is enough until somebody has looked"
 
 
 def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
     """What was cancelled is given back even when there is nothing to run."""
     box, _ = inbox(clock)
-    box.add([(1, "a", math.inf), (2, "b", math.inf)])
+    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
     box.cancel([1, 2])
     poll = taken(box)
     assert (poll.batch, poll.dropped) == (None, [1, 2])
@@ -97,7 +111,7 @@ def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
 def test_expired_never_runs(clock: FakeClock) -> None:
     """A request past its deadline is given back, not run."""
     box, _ = inbox(clock)
-    box.add([(1, "a", 9.0)])
+    box.add([arrival(1, "a", 9.0)])
     poll = taken(box)
     assert (poll.batch, poll.dropped) == (None, [1])
 
@@ -105,6 +119,6 @@ def test_expired_never_runs(clock: FakeClock) -> None:
 def test_closed(clock: FakeClock) -> None:
     """Once the line has closed there is nothing to run, whatever waits."""
     box, _ = inbox(clock)
-    box.add([(1, "a", math.inf)])
+    box.add([arrival(1, "a", math.inf)])
     box.close()
     assert box.take() is None
