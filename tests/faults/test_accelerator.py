@@ -72,14 +72,9 @@ def test_a_broken_context(tmp_path: Path) -> None:
 def test_what_waits_in_a_broken_worker(tmp_path: Path, repeatable: bool) -> None:
     """The request to blame is answered at once; what the worker had not begun is not lost, nor run twice."""
     with serving(config(tmp_path, {"x": accelerated("AcceleratedAlone", repeatable=repeatable)})) as service:
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            first = pool.submit(service.post, "/x", {"x": 1})
-            assert eventually(lambda: service.get("/health").json()["in_flight"])
-            rest = [pool.submit(service.post, "/x", {"x": number}) for number in (13, 3, 4, 5, 6)]
-            assert first.result().status_code == 200
-            bad, *good = [future.result() for future in rest]
+        *good, bad = ask_all(service, [1, 3, 4, 5, 6, 13])
         assert_problem(bad, 500, "predict-failed")
-        assert [answer.status_code for answer in good] == [200] * 4, service.log()
+        assert [answer.status_code for answer in good] == [200] * 5, service.log()
 
 
 def test_a_broken_batch_that_must_not_run_twice(tmp_path: Path) -> None:
@@ -90,3 +85,16 @@ def test_a_broken_batch_that_must_not_run_twice(tmp_path: Path) -> None:
             assert_problem(answer, 500, "predict-failed")
         service.wait_log("ended (CUDA context is broken)")
         assert service.post("/x", {"x": 5}).json() == {"x": 5}
+
+
+def test_a_stream_that_breaks_the_context(tmp_path: Path) -> None:
+    """It ends with an error event, and the next stream runs in a new worker."""
+    flow = endpoint("flows:Flow", "/flow", streaming={"max_streams": 8})
+    with serving(config(tmp_path, {"flow": flow})) as service:
+        text = service.post("/flow", {"do": "break", "number": 3}).text
+        assert text.count("event: error") == 1
+        assert "predict-failed" in text
+        service.wait_log("flow[0] on cpu: ended (CUDA context is broken)")
+        text = service.post("/flow", {"do": "", "number": 3}).text
+        assert text.count("data: ") == 3
+        assert "event: error" not in text

@@ -88,6 +88,22 @@ def test_what_the_old_worker_holds_is_answered(tmp_path: Path) -> None:
         assert eventually(lambda: not alive(old))
 
 
+def test_a_stream_outlives_the_replacement(tmp_path: Path) -> None:
+    """An old worker that streams goes on to the stream's end, while new ones begin at its replacement."""
+    flow = endpoint("flows:Flow", "/flow", streaming={"max_streams": 8}, workers={"max_requests": 1})
+    with serving(config(tmp_path, {"flow": flow})) as service, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        (old,) = service.worker_pids()
+        long = pool.submit(service.post, "/flow", {"do": "", "number": 80, "seconds": 0.1})
+        service.post("/flow", {"do": "", "number": 1})
+        service.wait_log("replaced; ")
+        assert not long.done()
+        assert f'"pid":{old}' not in service.post("/flow", {"do": "", "number": 1}).text
+        text = long.result().text
+        assert text.count(f'"pid":{old}') == 80
+        assert "event: error" not in text
+        assert eventually(lambda: not alive(old))
+
+
 def test_recycling_by_memory(tmp_path: Path) -> None:
     """A worker that holds more than max_memory is replaced, what its children hold included."""
     with serving(config(tmp_path, {"act": act(workers={"max_memory": "400MB"})})) as service:
