@@ -28,6 +28,7 @@ ALLOWED = {
     "endpoint": set(),
     "logs": set(),
     "groups": set(),
+    "cores": set(),
     "testing": set(),
     "batching": set(),
     "transport": set(),
@@ -42,7 +43,7 @@ ALLOWED = {
     "http": CORE | {"dispatcher"},
     "supervisor": CORE | {"worker"},
     "check": MESSAGES,
-    "service": CORE | {"shutdown_keys", "supervisor"},
+    "service": CORE | {"cores", "shutdown_keys", "supervisor"},
     "cli": CORE | {"check", "http", "service", "supervisor"},
     "__main__": {"cli"},
     "": {"_version", "endpoint", "errors", "service"},  # the package itself, ``service`` on demand
