@@ -105,7 +105,7 @@ def _is_settled(key: str, endpoint: Mapping[str, Any]) -> bool:
         case "response_type":
             return endpoint.get("output") != "bytes"
         case "gpu_memory_fraction":
-            return bool(endpoint["devices"] == "cpu")
+            return bool(endpoint["devices"] in {"cpu", "mps"})
         case "max_batch_size" | "max_wait_s":
             return bool(endpoint["kind"] != "batch")
         case "max_streams":

@@ -93,7 +93,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.asks("framework", ENDPOINT)
     terminal.chooses(down=1, wrong="9")
     terminal.asks("devices", ENDPOINT)
-    terminal.types("cuda:0,1", wrong="mps", told='endpoints[0].devices is "mps"')
+    terminal.types("cuda:0,1", wrong="gpu", told='endpoints[0].devices is "gpu"')
     terminal.asks("workers_per_device", ENDPOINT)
     terminal.types("2", wrong="many", told='endpoints[0].workers_per_device is "many"')
     terminal.asks("gpu_memory_fraction", ENDPOINT)

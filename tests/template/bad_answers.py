@@ -110,7 +110,7 @@ USED_PATHS = [
     *("/v1/jobs/7", "/v1/deliveries", "/docs/oauth2-redirect"),
 ]
 NO_DEVICES: list[Any] = [
-    *("", "mps", "gpu", "CPU", "cuda:", "cuda:a", "cuda:0,", "cuda:00", "cuda: 0", "cuda:0;1"),
+    *("", "mps:0", "gpu", "CPU", "cuda:", "cuda:a", "cuda:0,", "cuda:00", "cuda: 0", "cuda:0;1"),
     *(0, [0, 1], None),
 ]
 NO_MEDIA_TYPES: list[Any] = [
@@ -149,6 +149,7 @@ ENDPOINT = [
     *(endpoint("1 to 64", workers_per_device=value) for value in (0, 65, -1, 1.0, "2", True, None)),
     *(endpoint("above 0 and up to 1", gpu_memory_fraction=value) for value in NO_SHARES),
     endpoint('devices is "cpu"', key="gpu_memory_fraction", gpu_memory_fraction=0.5, devices="cpu"),
+    endpoint('devices is "mps"', key="gpu_memory_fraction", gpu_memory_fraction=0.5, devices="mps"),
     endpoint("at most 1 /", key="gpu_memory_fraction", gpu_memory_fraction=0.5, workers_per_device=3),
     *(endpoint("1 to 4096", max_batch_size=value) for value in (0, 4097, 1.5, "32", True)),
     *(endpoint("0 to 60", max_wait_s=value) for value in (-0.1, 60.1, "now", True, float("inf"))),

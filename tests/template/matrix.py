@@ -34,7 +34,7 @@ _ENDPOINT: dict[str, Sequence[Any]] = {
     "output": ["json", "bytes"],
     "response_type": [None, "image/png", "text/plain; charset=utf-8"],
     "framework": ["torch", "python"],
-    "devices": ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
+    "devices": ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:0,2"],
     "workers_per_device": [1, 2, 64],
     "gpu_memory_fraction": [None, 0.01, 1],
     "max_batch_size": [None, 1, 4096],
@@ -95,7 +95,7 @@ def _is_allowed(row: Mapping[str, Any]) -> bool:
         or (kind != "stream" and row.get("max_streams") is not None)
         or (kind == "stream" and row.get("output") == "bytes")
         or (row.get("output") != "bytes" and row.get("response_type") is not None)
-        or (row.get("devices") == "cpu" and share is not None)
+        or (row.get("devices") in ("cpu", "mps") and share is not None)
         or (share is not None and share * row.get("workers_per_device", 1) > 1)
     )
 

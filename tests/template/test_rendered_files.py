@@ -220,7 +220,9 @@ def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> Non
             assert service["ports"][0]["targetPort"] == container["ports"][0]["name"]
 
 
-@pytest.mark.parametrize(("devices", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)])
+@pytest.mark.parametrize(
+    ("devices", "gpus"), [("auto", 0), ("cpu", 0), ("mps", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)]
+)
 def test_gpus_are_asked_for_when_an_endpoint_names_them(renders: list[Render], devices: str, gpus: int) -> None:
     """A pod and a container get as many GPUs as the highest one that is named."""
     rows = [

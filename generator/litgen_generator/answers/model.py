@@ -118,9 +118,9 @@ RESPONSE_TYPE = text(
 _GPUS = 'value.partition(":")[2].split(",")'
 
 DEVICES = text(
-    r"auto|cpu|cuda(?::(?:0|[1-9][0-9]{0,2})(?:,(?:0|[1-9][0-9]{0,2}))*)?",
+    r"auto|cpu|mps|cuda(?::(?:0|[1-9][0-9]{0,2})(?:,(?:0|[1-9][0-9]{0,2}))*)?",
     80,
-    '"auto", "cpu", "cuda" or GPU numbers as in "cuda:0,2"',
+    '"auto", "cpu", "mps", "cuda" or GPU numbers as in "cuda:0,2"',
     'Use "auto" if unsure.',
 ).and_unless(
     Check(
@@ -197,9 +197,9 @@ RELATIONS = (
     Relation(
         key="gpu_memory_fraction",
         value="endpoint.gpu_memory_fraction | float",
-        refused_if='endpoint.devices == "cpu" and endpoint.gpu_memory_fraction is not none',
-        expected='nothing, since devices is "cpu"',
-        fix="Remove it, or set devices to a GPU.",
+        refused_if='endpoint.devices in ["cpu", "mps"] and endpoint.gpu_memory_fraction is not none',
+        expected='nothing, since devices is "{{ endpoint.devices }}"',
+        fix='Remove it, or set devices to "cuda".',
     ),
     Relation(
         key="gpu_memory_fraction",

@@ -22,7 +22,7 @@ ENDPOINT = {
     "output": "What an answer holds: json or bytes, such as a picture.",
     "response_type": "Media type of an answer in bytes, such as image/png.",
     "framework": "Framework of the starting model: torch or plain python.",
-    "devices": "Where its workers run: auto, cpu, cuda (all GPUs) or cuda:0,2.",
+    "devices": "Where its workers run: auto, cpu, mps (Apple), cuda (all GPUs) or cuda:0,2.",
     "workers_per_device": "Worker processes on each device, each with its own copy of the model.",
     "gpu_memory_fraction": "Share of a GPU's memory that a worker may take, such as 0.5; null for no limit.",
     "max_batch_size": "Most requests in one batch.",

@@ -39,7 +39,7 @@ LIKELY_ENDPOINTS = st.fixed_dictionaries(
         "output": st.sampled_from(["json", "bytes"]),
         "response_type": st.sampled_from([None, "image/png"]),
         "max_streams": st.sampled_from([None, 1, 64]),
-        "devices": st.sampled_from(["auto", "cpu", "cuda:0,1"]),
+        "devices": st.sampled_from(["auto", "cpu", "mps", "cuda:0,1"]),
         "workers_per_device": st.integers(1, 3),
         "gpu_memory_fraction": st.sampled_from([None, 0.5, 1, 1 / 3]),
         "max_batch_size": st.sampled_from([None, 1, 64]),
