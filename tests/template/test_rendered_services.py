@@ -36,6 +36,20 @@ def project(
     shutil.rmtree(folder)
 
 
+def without_torch() -> list[matrix.Row]:
+    """Return the rows that are quickly installed."""
+    return [row for row in matrix.booted() if all(e["framework"] == "python" for e in row["endpoints"])]
+
+
+def without_gpus(row: matrix.Row) -> dict[str, str]:
+    """Return the settings under which a row runs here, in the environment's words."""
+    return {
+        f"LITGEN__ENDPOINTS__{endpoint['name'].upper()}__WORKERS__DEVICES": "auto"
+        for endpoint in row["endpoints"]
+        if "cuda" in endpoint["devices"]
+    }
+
+
 def vectors(answer: httpx.Response, endpoint: matrix.Row) -> list[Sequence[float]]:
     """Return what an endpoint answered: at least one vector, in the form of its kind."""
     if endpoint.get("kind") == "stream":
@@ -56,11 +70,6 @@ def test_a_render_installs_and_passes_its_own_tests(project: Render) -> None:
 def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_path: Path) -> None:
     """Started by its own command, it answers every curl line of its README, and ends with 0."""
     run("make", ".venv/installed", cwd=project.folder)
-    env = {
-        f"LITGEN__ENDPOINTS__{endpoint['name'].upper()}__WORKERS__DEVICES": "auto"
-        for endpoint in project.answers["endpoints"]
-        if "cuda" in endpoint["devices"]
-    }
     program = project.file(".venv/bin") / project.answers["service_name"]
     readme = project.text("README.md")
     asks = predictions(readme)
@@ -69,7 +78,7 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
         *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
         cwd=project.folder,
         log_path=tmp_path / "log",
-        env={**env, "SHUTDOWN_API_KEY": KEY},
+        env={**without_gpus(project.answers), "SHUTDOWN_API_KEY": KEY},
     ) as service:
         for line, endpoint in zip(asks, project.answers["endpoints"], strict=True):
             answer = sent(line, service.url, project.folder)
@@ -85,9 +94,14 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
             httpx.get(service.url + "/livez")
 
 
-def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [{"kind": "batch", "input": "json"}, {"kind": "stream", "input": "json"}, {"input": "bytes"}, {"input": "upload"}],
+    ids=lambda kind: "-".join(kind.values()),
+)
+def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path, kind: dict[str, str]) -> None:
     """What a generated service says of itself in OpenAPI is what it does, whatever is sent."""
-    row = next(row for row in matrix.booted() if not any(e["framework"] == "torch" for e in row["endpoints"]))
+    row = next(row for row in without_torch() if kind.items() <= row["endpoints"][0].items())
     folder = tmp_path / "project"
     shutil.copytree(next(each for each in renders if each.answers == row).folder, folder)
     run("make", ".venv/installed", cwd=folder)
@@ -97,7 +111,7 @@ def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path) -> No
         *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
         cwd=folder,
         log_path=tmp_path / "log",
-        env={"SHUTDOWN_API_KEY": KEY},
+        env={**without_gpus(row), "SHUTDOWN_API_KEY": KEY},
     ) as service:
         options = ("--max-examples", "25", "--seed", "7", "--checks", "all", "--phases", "examples,coverage,fuzzing")
         run(str(tool), "run", service.url + "/openapi.json", *options, cwd=tmp_path)
@@ -106,7 +120,7 @@ def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path) -> No
 
 def test_without_uv_pip_does_the_same(renders: list[Render], tmp_path: Path) -> None:
     """`make test` succeeds where there is no uv: venv and pip install the wheel in vendor/ and the rest."""
-    row = next(row for row in matrix.booted() if not any(e["framework"] == "torch" for e in row["endpoints"]))
+    row = without_torch()[0]
     folder = tmp_path / "project"
     shutil.copytree(next(each for each in renders if each.answers == row).folder, folder)
     tools = tmp_path / "bin"
