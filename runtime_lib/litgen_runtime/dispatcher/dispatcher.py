@@ -18,13 +18,14 @@ from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
 from litgen_runtime.dispatcher.line import WorkerLine
-from litgen_runtime.dispatcher.quarantine import Quarantine
+from litgen_runtime.dispatcher.quarantine import Quarantine, digest
 from litgen_runtime.dispatcher.rate import DrainRate
 from litgen_runtime.dispatcher.stats import Stats
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
 from litgen_runtime.errors import RequestError
 from litgen_runtime.settings import EndpointSettings
+from litgen_runtime.transport.bodies import SpooledBody
 from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack_batch, unpack_results
 
 log = logging.getLogger(__name__)
@@ -50,12 +51,13 @@ class Dispatcher:
         self.name = name
         self.stats = Stats()
         self.max_size = settings.batching.max_size if settings.batching else 1
+        self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
         self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
         self._waiting = Waiting(settings.queue.max_size, settings.queue.max_bytes)
-        self._quarantine = Quarantine(settings.quarantine_s)
+        self._quarantine = Quarantine(settings.quarantine_s, digest)
         self._lines: dict[Load, WorkerLine] = {}
         self._pump_due = False
         self._sweeping = False
@@ -100,21 +102,48 @@ class Dispatcher:
         seconds = self._quarantine.holds(body, now)
         if seconds is not None:
             raise refusals.quarantined(self.name, seconds)
-        if not self._waiting.has_room(len(body)):
-            self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
-            if not self._waiting.has_room(len(body)):
-                retry_s = self._rate.seconds_for(len(self._waiting), now)
-                raise refusals.queue_full(self.name, len(self._waiting), self._waiting.bytes, retry_s)
-        timeout_s = min(_NEVER if self._settings.timeout_s is None else self._settings.timeout_s, at_most_s)
+        size = body.size if isinstance(body, SpooledBody) else len(body)
+        if not self._waiting.has_room(size):
+            self._make_room(size)
+        timeout_s = min(self.timeout_s, at_most_s)
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
         deadline = arrived + timeout_s
         start_by = min(deadline, arrived + queue_s)
-        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future())
+        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future(), size)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
         self._waiting.add(ticket)
         self._pump_soon()
         return ticket
+
+    def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
+        """Let the quarantine tell bodies apart by something else than all their bytes."""
+        self._quarantine.key_of = key_of
+
+    def reserve(self, size: int, held: int = 0) -> None:
+        """Keep room for bytes of a body that is still arriving, ``release`` gives it back.
+
+        Args:
+            size: how many bytes.
+            held: how many this body has room for already.
+
+        Raises:
+            QueueFull: there is no room.
+        """
+        if not self._waiting.has_room(size, held):
+            self._make_room(size, held)
+        self._waiting.arriving += size
+
+    def release(self, size: int) -> None:
+        """Give back what ``reserve`` kept."""
+        self._waiting.arriving -= size
+
+    def _make_room(self, size: int, held: int = 0) -> None:
+        self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
+        if not self._waiting.has_room(size, held):
+            waiting = self._waiting
+            retry_s = self._rate.seconds_for(len(waiting), time.monotonic())
+            raise refusals.queue_full(self.name, len(waiting), waiting.bytes + waiting.arriving, retry_s)
 
     def abandon(self, ticket: Ticket, error: Exception) -> None:
         """The client is gone: the request is not run, or its worker is told."""

@@ -26,6 +26,7 @@ class Ticket:
     deadline: float  # the client is free then
     start_by: float  # after this it is not worth running
     answer: asyncio.Future[Result]
+    size: int = 0  # of the client's body, in bytes
     attempt: int = 1
     line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import uvloop
@@ -17,9 +18,11 @@ import uvloop
 from litgen_runtime import logs
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.line import WorkerLine
+from litgen_runtime.errors import SettingsError
 from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.http.app import Front
-from litgen_runtime.http.door import Door
+from litgen_runtime.http.body import reader_for
+from litgen_runtime.http.door import Door, admit
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -27,7 +30,8 @@ from litgen_runtime.http.probes import PATHS, Probes
 from litgen_runtime.http.server import Server
 from litgen_runtime.http.shutdown_api import ShutdownApi
 from litgen_runtime.http.site import Site
-from litgen_runtime.imports import resolve
+from litgen_runtime.http.spool import Spool
+from litgen_runtime.imports import resolve_types
 from litgen_runtime.settings import Settings
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.control import Control
@@ -43,13 +47,15 @@ class HttpProcess:
         settings: the service's choices.
         workers: every worker there will be.
         shutdown_keys: what opens POST /shutdown.
+        folder: where large bodies may be kept.
     """
 
     def __init__(
-        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str]
+        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str], folder: str
     ) -> None:
         self._control = control
         self._shutdown_keys = shutdown_keys
+        self._folder = folder
         self._settings = settings
         self._lifecycle = Lifecycle(workers)
         self._lifecycle.site_loading = settings.service.configure is not None
@@ -83,10 +89,14 @@ class HttpProcess:
 
     def _routes(self) -> dict[str, App]:
         routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers)}
+        spool = cache(lambda: _spool(self._folder))
         for name, endpoint in self._settings.endpoints.items():
-            request = resolve(endpoint.request, f"endpoints.{name}.request")
-            limit = self._settings.service.max_json_bytes
-            routes[endpoint.path] = Door(self._dispatchers[name], request, self._lifecycle, limit)
+            key, answer_type = f"endpoints.{name}", endpoint.response_type
+            request, response = resolve_types(key, endpoint.request, endpoint.response, answer_type)
+            may_enter = partial(admit, self._lifecycle, name)
+            reader = reader_for(request, self._dispatchers[name], self._settings.service, spool, may_enter)
+            answer_type = (answer_type or "application/octet-stream") if response is bytes else "application/json"
+            routes[endpoint.path] = Door(self._dispatchers[name], reader, self._lifecycle, answer_type)
         if self._settings.shutdown.api:
             keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))
@@ -179,6 +189,16 @@ class HttpProcess:
         task.add_done_callback(self._tasks.discard)
 
 
+def _spool(folder: str) -> Spool:
+    try:
+        return Spool(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} for uploads cannot be made: {error.strerror}. Let the service write there, or set "
+            "TMPDIR to a folder where it may."
+        ) from None
+
+
 def main() -> None:
     """Read what to be from the supervisor, then serve."""
     let_the_supervisor_decide()
@@ -196,7 +216,7 @@ def main() -> None:
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers, spec["shutdown_keys"])
+            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"])
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

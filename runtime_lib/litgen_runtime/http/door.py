@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from functools import partial
-from math import inf, nan
+from math import inf
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import (
@@ -17,17 +16,16 @@ from litgen_runtime.errors import (
     Loading,
     MethodNotAllowed,
     RequestError,
-    UnsupportedMediaType,
 )
-from litgen_runtime.http.body import ClientGone, read_body
+from litgen_runtime.http.body import ClientGone, Reader
 from litgen_runtime.http.lifecycle import Lifecycle
-from litgen_runtime.http.messages import Head, Receive, Scope, Send, head_of, send_json, send_problem
+from litgen_runtime.http.messages import Head, Receive, Scope, Send, head_of, send_body, send_problem
+from litgen_runtime.transport.bodies import SpooledBody
 from litgen_runtime.transport.frames import Result
-from litgen_runtime.validation import refusal
 
 log = logging.getLogger(__name__)
 
-_CHECKED_BYTES = 65_536
+_NUMBER = re.compile(rb"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+")
 _EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
 
 
@@ -36,16 +34,18 @@ class Door:
 
     Args:
         dispatcher: the endpoint's queue.
-        request: its request type.
+        reader: how its bodies are taken.
         lifecycle: where the service stands.
-        max_json_bytes: the limit for a body.
+        answer_type: the media type of its results.
     """
 
-    def __init__(self, dispatcher: Dispatcher, request: Any, lifecycle: Lifecycle, max_json_bytes: int) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, reader: Reader, lifecycle: Lifecycle, answer_type: str = "application/json"
+    ) -> None:
         self._dispatcher = dispatcher
-        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
+        self._reader = reader
         self._lifecycle = lifecycle
-        self._limit = max_json_bytes
+        self._answer_type = answer_type.encode("latin-1")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
@@ -63,7 +63,7 @@ class Door:
             await self._refuse(send, failure, head.request_id, arrived)
         else:
             self._dispatcher.stats.answered(200, time.monotonic() - arrived)
-            await send_json(send, 200, body, head.request_id)
+            await send_body(send, 200, body, head.request_id, self._answer_type)
 
     async def _predict(self, scope: Scope, receive: Receive, head: Head, arrived: float) -> bytes:
         if scope["method"] != "POST":
@@ -71,16 +71,15 @@ class Door:
         at_most_s = inf if head.timeout is None else _seconds(head.timeout)
         self._lifecycle.enter()
         try:
-            if head.content_type is not None and not _is_json(head.content_type):
-                raise UnsupportedMediaType(
-                    f"The body's type is {head.content_type.decode('latin-1')!r}; send it as application/json.",
-                    {"Accept-Post": "application/json"},
-                )
-            body = await read_body(receive, head.content_length, self._limit)
-            self._check(body)
-            if not self._lifecycle.has_served(self._dispatcher.name):
-                self._refuse_while_loading()
-            result = await self._run(body, arrived, at_most_s, scope.get("litgen.connection"))
+            connection = scope.get("litgen.connection")
+            here = connection is None or connection.waits_for is None
+            body = await self._reader.read(receive, head, at_most_s, here=here)
+            try:
+                admit(self._lifecycle, self._dispatcher.name)
+                result = await self._run(body, arrived, at_most_s, connection)
+            finally:
+                if isinstance(body, SpooledBody):
+                    body.discard()
         finally:
             self._lifecycle.leave()
         if result.status != 200:
@@ -106,33 +105,22 @@ class Door:
         self._dispatcher.stats.refusals[error.code] += 1
         await send_problem(send, error, request_id)
 
-    def _refuse_while_loading(self) -> None:
-        name = self._dispatcher.name
-        waiting = "; ".join(self._lifecycle.missing(name))
-        raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
-    def _check(self, body: bytes) -> None:
-        """Refuse what the worker would refuse, before it takes a place in the queue; the worker judges large bodies."""
-        if len(body) > _CHECKED_BYTES:
-            return
-        try:
-            self._adapter.validate_json(body)
-        except ValidationError as error:
-            raise refusal(error) from None
+def admit(lifecycle: Lifecycle, name: str) -> None:
+    """Refuse requests for an endpoint that has never been ready; later on they queue for a replacement.
+
+    Raises:
+        Loading: no worker of it has finished loading yet.
+    """
+    if not lifecycle.has_served(name):
+        waiting = "; ".join(lifecycle.missing(name))
+        raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
 
 def _seconds(text: bytes) -> float:
     """Read X-Request-Timeout."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = nan
-    if not 0 < seconds < inf:
+    seconds = float(text) if _NUMBER.fullmatch(text) else 0.0
+    if seconds <= 0:
         shown = text[:40].decode("latin-1")
         raise InvalidHeader(f"X-Request-Timeout is {shown!r}; expected seconds, more than 0, such as 2.5.")
     return seconds
-
-
-def _is_json(content_type: bytes) -> bool:
-    essence = content_type.split(b";", 1)[0].strip().lower()
-    return essence == b"application/json" or (essence.startswith(b"application/") and essence.endswith(b"+json"))

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 from litgen_runtime.errors import RequestError
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -41,11 +42,12 @@ class Head(NamedTuple):
     content_length: bytes | None
     request_id: bytes
     timeout: bytes | None
+    content_encoding: bytes | None
 
 
 def head_of(scope: Scope) -> Head:
     """Read the headers once."""
-    content_type = length = request_id = timeout = None
+    content_type = length = request_id = timeout = encoding = None
     for name, value in scope["headers"]:
         if name == b"content-type":
             content_type = value
@@ -55,7 +57,9 @@ def head_of(scope: Scope) -> Head:
             request_id = value
         elif name == b"x-request-timeout":
             timeout = value
-    return Head(content_type, length, request_id_of(request_id), timeout)
+        elif name == b"content-encoding":
+            encoding = value
+    return Head(content_type, length, request_id_of(request_id), timeout, encoding)
 
 
 async def send_json(
@@ -65,9 +69,9 @@ async def send_json(
     await _send(send, status, body, request_id, _JSON, headers)
 
 
-async def send_body(send: Send, status: int, body: bytes, request_id: bytes, content_type: str) -> None:
+async def send_body(send: Send, status: int, body: bytes, request_id: bytes, content_type: bytes) -> None:
     """Answer with a document of any type."""
-    await _send(send, status, body, request_id, (b"content-type", content_type.encode("latin-1")), None)
+    await _send(send, status, body, request_id, (b"content-type", content_type), None)
 
 
 async def send_problem(send: Send, error: RequestError, request_id: bytes) -> None:

@@ -91,7 +91,7 @@ class Metrics:
         registry = CollectorRegistry()
         registry.register(self)
         request_id = request_id_of(header(scope, b"x-request-id"))
-        await send_body(send, 200, generate_latest(registry), request_id, CONTENT_TYPE_LATEST)
+        await send_body(send, 200, generate_latest(registry), request_id, CONTENT_TYPE_LATEST.encode())
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, read at this moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,18 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from litgen_runtime.errors import ClientTooSlow, Draining, HeadersTooLarge, InvalidJSON, RequestError, TooManyRequests
+from litgen_runtime.errors import (
+    ClientTooSlow,
+    Draining,
+    HeadersTooLarge,
+    InvalidJSON,
+    RequestError,
+    TooManyRequests,
+    UnsupportedCoding,
+)
+from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.messages import App, request_id_of
+from litgen_runtime.http.probes import PATHS
 from litgen_runtime.settings import ServiceSettings
 
 _MAX_HEADER_BYTES = 65_536
@@ -22,12 +33,19 @@ _MAX_PIPELINED = 64
 _SWEEP_TICKS = 5  # of uvicorn's ten a second
 _FLUSH_S = 2
 _FLUSH_POLL_S = 0.05
+_LATE_S = 1.0  # for the headers of a connection beyond the bound
+_PROBES = frozenset(path.encode() for path in PATHS)
 _KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s), so that they close first
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """One connection that knows since when it waits for the client, and for what."""
+    """One connection that knows since when it waits for the client, and for what.
 
+    Args:
+        crowd: every connection, within its bound.
+    """
+
+    is_silent = True  # the client has sent nothing yet
     waits_for: str | None = "headers"  # headers, body
     waits_since = 0.0
     on_lost: Callable[[], None] | None = None  # told when the client leaves before it has its answer
@@ -36,17 +54,34 @@ class TimedProtocol(HttpToolsProtocol):
     _answering: RequestResponseCycle | None = None  # the oldest request without an answer
     _last_words: RequestError | None = None  # to be said once everything before is answered
     _upgrading = False
+    _late = False  # came when there were as many connections as there may be
+
+    def __init__(self, *args: Any, crowd: Crowd, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._crowd = crowd
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when the connection is kept alive for nothing, in seconds of the loop's clock, shifted."""
+        timer = self.timeout_keep_alive_task
+        return None if timer is None or self.waits_for is not None else timer.when()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._wait_for("headers")
+        self._late = not self._crowd.enter(self, self.waits_since)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
         if self._last_words is not None:
             return
         self._unset_keepalive_if_required()
+        self.is_silent = False
         if self.waits_for is not None:
             self._header_bytes += len(data)
         try:
@@ -72,6 +107,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of every request, pipelined ones too."""
+        self._crowd.leave(self)
         self.eof_received()
         super().connection_lost(exc)
 
@@ -86,15 +122,32 @@ class TimedProtocol(HttpToolsProtocol):
         self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._upgrading:
             return
-        if len(self.pipeline) >= _MAX_PIPELINED:
-            self.refuse(_too_many_pipelined())
-            raise ValueError  # ends the parser
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MAX_HEADER_BYTES:
-            self.refuse(_headers_too_large())
+        refusal = self._refusal()
+        if refusal is not None:
+            self.refuse(refusal)
             raise ValueError  # ends the parser
         super().on_headers_complete()
+        if self._late:
+            self.cycle.keep_alive = False
         self._wait_for("body")
         self._header_bytes = 0
+
+    def _refusal(self) -> RequestError | None:
+        """Return why the app is not to see a request whose headers are complete."""
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            return _too_many_pipelined()
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                return _unsupported(value)
+        if size > _MAX_HEADER_BYTES:
+            return _headers_too_large()
+        if self._late:
+            self._late = not self._crowd.may_stay(self)
+            if self._late and self.url.partition(b"?")[0] not in _PROBES:
+                return self._crowd.refusal()
+        return None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is dropped (RFC 9110, 6.5.1)."""
@@ -130,9 +183,13 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         waits_for = self.waits_for
-        if waits_for is not None and now - self.waits_since >= limits[waits_for] and not self._behind():
-            limit = f"{limits[waits_for]:g} s"
-            self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
+        if waits_for is None:
+            return
+        limit_s = limits[waits_for]
+        if self._late and waits_for == "headers":
+            limit_s = min(limit_s, _LATE_S)
+        if now - self.waits_since >= limit_s and not self._behind():
+            self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit_s:g} s. Send faster."))
 
     def refuse(self, error: RequestError) -> None:
         """Answer outside of the app, where there is no whole request, and close."""
@@ -145,11 +202,15 @@ class TimedProtocol(HttpToolsProtocol):
         if self.waits_for != "body" or not self.cycle.response_started:
             request_id = request_id_of(None)
             body = error.problem(request_id.decode())
-            head = (
-                f"HTTP/1.1 {error.status} {error.title}\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nx-request-id: {request_id.decode()}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
+            lines = [
+                f"HTTP/1.1 {error.status} {error.title}",
+                "content-type: application/problem+json",
+                f"content-length: {len(body)}",
+                f"x-request-id: {request_id.decode()}",
+                *(f"{name.lower()}: {value}" for name, value in error.headers.items()),
+                "connection: close",
+            ]
+            self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.eof_received()
         self.waits_for = None
         self.transport.close()
@@ -188,6 +249,10 @@ def _too_many_pipelined() -> TooManyRequests:
     return TooManyRequests(f"More than {_MAX_PIPELINED} requests wait on this connection. Read the answers first.")
 
 
+def _unsupported(coding: bytes) -> UnsupportedCoding:
+    return UnsupportedCoding(f"The Transfer-Encoding is {coding[:80].decode('latin-1')!r}; send it as chunked alone.")
+
+
 def _headers_too_large() -> HeadersTooLarge:
     return HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less.")
 
@@ -202,10 +267,11 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: App, settings: ServiceSettings, on_listening: Any) -> None:
+        crowd = Crowd(within_descriptors(settings.max_connections))
         super().__init__(
             uvicorn.Config(
                 app,
-                http=TimedProtocol,
+                http=functools.partial(TimedProtocol, crowd=crowd),  # type: ignore[arg-type]  # called, nothing else
                 ws="none",
                 lifespan="off",
                 log_config=None,

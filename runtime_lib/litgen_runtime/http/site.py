@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from litgen_runtime.errors import InternalError, MethodNotAllowed, NotFound, RequestError, SettingsError
 from litgen_runtime.http.messages import App
-from litgen_runtime.http.openapi import describe
+from litgen_runtime.http.openapi import describe, told_apart
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
 from litgen_runtime.validation import refusal_for
@@ -106,8 +106,9 @@ def _configure(reference: str, app: FastAPI) -> None:
 def _document(settings: Settings, owners_openapi: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The owner's own routes, then the endpoints and probes."""
     owners = owners_openapi()
-    ours = describe(settings)
-    schemas = owners.get("components", {}).get("schemas", {}) | ours["components"].pop("schemas")
+    theirs = owners.get("components", {}).get("schemas", {})
+    ours = told_apart(describe(settings), theirs)
+    schemas = theirs | ours["components"].pop("schemas")
     components = owners.get("components", {}) | ours["components"] | {"schemas": schemas}
     return owners | ours | {"paths": owners["paths"] | ours["paths"], "components": components}
 

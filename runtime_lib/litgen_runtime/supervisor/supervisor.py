@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from litgen_runtime import folders
 from litgen_runtime.settings import Settings
 from litgen_runtime.supervisor.children import Children
 from litgen_runtime.supervisor.restarts import Restarts
@@ -83,7 +84,8 @@ class Supervisor:
         self._http_pid: int | None = None
         self._http_restarts = Restarts()
         self._events = Events()
-        self._children = Children()
+        self._folder = folders.run_folder(settings.service.name)
+        self._children = Children(self._folder)
 
     def run(self) -> int:
         """Return the exit code once the service has ended and nothing of it is left."""
@@ -97,6 +99,7 @@ class Supervisor:
                         self._on_signal(number)
         finally:
             self._children.close()
+            folders.remove(self._folder)
             self._listener.close()
         return self._exit_code
 
@@ -123,7 +126,8 @@ class Supervisor:
             for spec in (place.spec for place in self._places.values())
         ]
         settings = self._settings.model_dump(mode="json")
-        self._control.send({"settings": settings, "workers": workers, "shutdown_keys": self._shutdown_keys})
+        keys = self._shutdown_keys
+        self._control.send({"settings": settings, "workers": workers, "shutdown_keys": keys, "folder": self._folder})
 
     def _start_worker(self, place: Place) -> None:
         if self._state not in (State.RUNNING, State.DRAINING) or place.pid is not None:
@@ -219,6 +223,7 @@ class Supervisor:
         self._events.forget(self._control.fileno())
         self._control.close()
         self._http_pid = None
+        folders.remove(self._folder)
         if self._state is State.CLOSING:
             log.info("stopped")
             self._exit_code = 0

@@ -10,6 +10,7 @@ from pydantic import BaseModel, field_validator
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import HTTPError, PredictFailed
+from litgen_runtime.http.body import JsonReader
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.transport.frames import Result
@@ -34,7 +35,7 @@ class House:
     def __init__(self, request: Any = Ask, limit: int = 1_000_000, **endpoint: Any) -> None:
         self.dispatcher = Dispatcher("embed", choices(**endpoint).endpoints["embed"], lambda *_: None)
         self.lifecycle = Lifecycle([WorkerState(0, "embed[0]", "embed", "cpu")], asyncio.get_running_loop().time)
-        self.door = Door(self.dispatcher, request, self.lifecycle, limit)
+        self.door = Door(self.dispatcher, JsonReader(self.dispatcher, request, limit), self.lifecycle)
 
     def open(self) -> FakeWorker:
         self.lifecycle.loading(0)
