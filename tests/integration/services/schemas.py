@@ -38,3 +38,11 @@ class Echo(BaseModel):
 
     text: str
     inner: dict[str, list[int]] = {}
+
+
+class Received(BaseModel):
+    """What an upload held: (field, file name, content type, size, SHA-256) of each file, and the fields."""
+
+    files: list[tuple[str, str | None, str, int, str]]
+    fields: dict[str, list[str]]
+    pid: int
