@@ -113,12 +113,17 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def files_of(answer: httpx.Response) -> list[list[Any]]:
+    """Return (field, file name, content type, size, SHA-256) of each file that has been received."""
+    return [list(file.values()) for file in answer.json()["files"]]
+
+
 @pytest.mark.parametrize("size", [10, 5_000_000])
 def test_a_raw_body_is_a_file(service: Running, size: int) -> None:
     """A body that is no form is one file, with its type."""
     data = pattern(size)
     answer = send(service, content=data, headers={"Content-Type": "image/png"})
-    assert answer.json()["files"] == [["file", None, "image/png", size, digest(data)]]
+    assert files_of(answer) == [["file", None, "image/png", size, digest(data)]]
 
 
 @pytest.mark.parametrize("size", [10, 5_000_000])
@@ -130,7 +135,7 @@ def test_a_form(service: Running, size: int) -> None:
         files=[("image", ("a.png", first, "image/png")), ("image", ("b.bin", second)), ("more", ("c", b""))],
         data={"top": "5", "tag": ["a", "b"]},
     )
-    assert answer.json()["files"] == [
+    assert files_of(answer) == [
         ["image", "a.png", "image/png", size, digest(first)],
         ["image", "b.bin", "application/octet-stream", len(second), digest(second)],
         ["more", "c", "application/octet-stream", 0, digest(b"")],
@@ -166,9 +171,7 @@ PART = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
     ],
     ids=range(11),
 )
-def test_hostile(
-    service: Running, body: bytes, headers: dict[str, str], status: int, code: str, words: str
-) -> None:
+def test_hostile(service: Running, body: bytes, headers: dict[str, str], status: int, code: str, words: str) -> None:
     """A form that is none, or is there to cost time or memory, is refused, and the answer says what is wrong."""
     began = time.monotonic()
     problem = assert_problem(send(service, content=body, headers=headers), status, code)
@@ -242,7 +245,7 @@ def test_a_worker_that_dies_of_it(tmp_path: Path, size: int) -> None:
     path = config(tmp_path, {"receive": receive(workers={"per_device": 2})})
     with serving(path, env={"TMPDIR": str(folder)}) as service:
         answer = send(service, **form(size, die_unless=str(tmp_path / "mark")))
-        assert answer.json()["files"][0][3:] == [size, digest(pattern(size))]
+        assert files_of(answer)[0][3:] == [size, digest(pattern(size))]
         assert_problem(send(service, **form(size, die="yes")), 500, "kills-workers")
         assert_problem(send(service, **form(size, die="yes")), 422, "quarantined")
         assert send(service, **form(size)).status_code == 200
@@ -442,5 +445,3 @@ def test_response_type_of_json(tmp_path: Path) -> None:
     with serving(path, wait_ready=False) as service:
         assert service.wait_exit() == 3
         assert 'endpoints.square.response_type is "image/png"' in service.log()
-
-

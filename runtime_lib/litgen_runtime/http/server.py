@@ -164,6 +164,8 @@ class TimedProtocol(HttpToolsProtocol):
         if not self._upgrading:
             self.waits_for = None
             super().on_message_complete()
+            if self.flow.read_paused and self.cycle is self._answering:  # by a large body: its sender may leave
+                self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""

@@ -40,9 +40,19 @@ class Echo(BaseModel):
     inner: dict[str, list[int]] = {}
 
 
-class Received(BaseModel):
-    """What an upload held: (field, file name, content type, size, SHA-256) of each file, and the fields."""
+class ReceivedFile(BaseModel):
+    """One file of an upload."""
 
-    files: list[tuple[str, str | None, str, int, str]]
+    field: str
+    filename: str | None
+    content_type: str
+    size: int
+    sha256: str
+
+
+class Received(BaseModel):
+    """What an upload held."""
+
+    files: list[ReceivedFile]
     fields: dict[str, list[str]]
     pid: int

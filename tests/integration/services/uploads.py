@@ -8,7 +8,7 @@ from pathlib import Path
 
 from litgen_runtime import BatchEndpoint, Endpoint, Upload
 from tests.integration.services.loading import Gated
-from tests.integration.services.schemas import Number, Received
+from tests.integration.services.schemas import Number, Received, ReceivedFile
 
 _RESULTS = {b"bytearray": bytearray(b"\xff"), b"memoryview": memoryview(b"\xff"), b"text": "no", b"none": None}
 
@@ -44,7 +44,13 @@ class Receive(Endpoint[Upload, Received]):
         """Read everything."""
         _obey(request)
         files = [
-            (file.name, file.filename, file.content_type, file.size, hashlib.sha256(file.read()).hexdigest())
+            ReceivedFile(
+                field=file.name,
+                filename=file.filename,
+                content_type=file.content_type,
+                size=file.size,
+                sha256=hashlib.sha256(file.read()).hexdigest(),
+            )
             for files in request.files.values()
             for file in files
         ]
