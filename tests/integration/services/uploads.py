@@ -65,8 +65,8 @@ class ReceiveLate(Receive):
 
 
 def _obey(request: Upload) -> None:
-    if (folder := request.field("note_in", "")) and (noted := Path(folder) / str(time.time_ns())):
-        noted.touch()
+    if folder := request.field("note_in", ""):
+        (Path(folder) / str(time.time_ns())).touch()
     time.sleep(float(request.field("sleep", "0")))
     if mark := request.field("die_unless", ""):
         alive = Path(mark).exists()
