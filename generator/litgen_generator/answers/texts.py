@@ -17,8 +17,8 @@ SERVICE = {
 ENDPOINT = {
     "name": "Name of the endpoint, such as embed: its folder and its class.",
     "path": "URL path that it answers; /NAME unless given.",
-    "kind": "batch: predict gets a list of requests at once; single: one at a time; stream: one, answered in pieces.",
-    "input": "What a request holds: json, bytes (of any media type) or upload (files and fields of a form).",
+    "kind": "batch: predict gets a list of requests; single: one; stream: one, answered in pieces.",
+    "input": "What a request holds: json, bytes (of any media type) or upload (a form with files).",
     "output": "What an answer holds: json or bytes, such as a picture.",
     "response_type": "Media type of an answer in bytes, such as image/png.",
     "framework": "Framework of the starting model: torch or plain python.",
