@@ -66,7 +66,7 @@ def test_a_saturated_endpoint_beside_a_fast_one(tmp_path: Path) -> None:
     """A sleeping endpoint with a long queue leaves the p99 of another endpoint where it was."""
     slow = endpoint("basic:Slow", "/slow", "Number", "Number")
     with serving(config(tmp_path, {"slow": slow, "square": square()})) as service:
-        ratios = []
+        ratios: list[float] = []
         while not ratios or (ratios[-1] > MOST and len(ratios) < ATTEMPTS):
             ratios.append(asyncio.run(_ratio(service.port, FAST, FAST_CLIENTS, SLOW, SLOW_CLIENTS)))
         assert ratios[-1] <= MOST, ratios

@@ -23,7 +23,7 @@ from tests.soak.target import MOST_RUNS, Sample, Target, service_toml
 
 _CLIENTS = 32  # events under way at a time
 _QUIET_S = 30.0
-_LEAST_OK = 0.3  # of all requests; with fewer, too little was tried to claim anything
+_LEAST_OK = 0.1  # of all requests; with fewer, too little was tried to claim anything
 
 
 @dataclass

@@ -36,7 +36,7 @@ def service_toml(folder: Path) -> Path:
     """Write the choices of the soaked service: everything short, so that much happens."""
     endpoints = {
         "once": _endpoint("Single", repeatable=False, workers={"per_device": 2}),
-        "again": _endpoint("Single", workers={"per_device": 2}),
+        "again": _endpoint("Single", workers={"per_device": 2, "max_requests": 100}),  # recycled all the time
         "batch": _endpoint("Batch", batching={"max_size": 8, "max_wait_s": 0.01}),
         "batch_once": _endpoint("Batch", repeatable=False, batching={"max_size": 8, "max_wait_s": 0.01}),
         "stream": _endpoint("Stream", "Piece", timeout_s=3.0, streaming={"max_streams": 8, "keep_alive_s": 0.2}),

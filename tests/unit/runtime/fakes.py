@@ -107,8 +107,8 @@ class FakeTransport(asyncio.Transport):
         """Nothing arrives by itself here."""
 
     def close(self) -> None:
-        self.closed = True
-        if self.protocol is not None:
+        was_open, self.closed = not self.closed, True
+        if was_open and self.protocol is not None:
             asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 
     def abort(self) -> None:
@@ -122,7 +122,7 @@ class FakeWorker:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.load_s: list[float] = []
         self.failures: list[str] = []
-        self.line = WorkerLine(0, dispatcher, self.load_s.append, self.failures.append)
+        self.line = WorkerLine(0, dispatcher, self.load_s.append, self._failed)
         self.transport = FakeTransport(self.line)
         self.line.connection_made(self.transport)
         self.waiting: dict[int, Run] = {}
@@ -131,6 +131,9 @@ class FakeWorker:
         self.cancelled: list[int] = []
         self.frames = 0
         self._reader = FrameReader()
+
+    def _failed(self, error: str, *, final: bool) -> None:
+        self.failures.append(error)
 
     def ready(self, load_s: float = 0.5) -> FakeWorker:
         self.line.data_received(pack_json(Kind.READY, json.dumps({"load_s": load_s}).encode()))
