@@ -266,7 +266,7 @@ class Deeds:
     async def _stall(self, event: Event, dice: random.Random) -> None:
         """A client that stops in the middle of its headers or its body, and waits."""
         sent = self._request(event.endpoint, dice)
-        asked = replace(sent.asked, may=frozenset({"client-too-slow", "timeout"}))
+        asked = replace(sent.asked, may=frozenset({"client-too-slow", "timeout", "queue-full"}))
         line = await self._open(asked)
         if line is not None:
             await line.send(sent.data[: dice.randrange(1, len(sent.data) - 1)])
