@@ -6,13 +6,13 @@ An owner's model code needs only what is listed in ``__all__``; everything else 
 from typing import TYPE_CHECKING
 
 from litgen_runtime._version import __version__
-from litgen_runtime.endpoint import BatchEndpoint, Endpoint
+from litgen_runtime.endpoint import BatchEndpoint, Endpoint, StreamEndpoint
 from litgen_runtime.errors import HTTPError
 
 if TYPE_CHECKING:
     from litgen_runtime.service import Service
 
-__all__ = ["BatchEndpoint", "Endpoint", "HTTPError", "Service", "__version__"]
+__all__ = ["BatchEndpoint", "Endpoint", "HTTPError", "Service", "StreamEndpoint", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 The device asks for a batch when it is free, and gets what has arrived by then:
 
-* as many as ``max_size``: at once (``full``);
+* as many as ``max_size``, or as much as ``max_weight``: at once (``full``);
 * fewer: when the oldest has waited ``max_wait_s`` (``window``);
 * fewer, and the recent arrivals do not promise company within the window: at once (``alone``).
 
@@ -58,6 +58,7 @@ class _Waiting(Generic[T]):
     item: T
     arrived: float
     deadline: float
+    weight: float
 
 
 class Batcher(Generic[K, T]):
@@ -66,11 +67,13 @@ class Batcher(Generic[K, T]):
     Args:
         max_size: the most items in a batch, at least 1.
         max_wait_s: how long the oldest item may wait for company, in seconds.
+        max_weight: the most that a batch's items weigh together; one that is heavier goes alone.
     """
 
-    def __init__(self, max_size: int, max_wait_s: float) -> None:
+    def __init__(self, max_size: int, max_wait_s: float, max_weight: float = inf) -> None:
         self._max_size = max_size
         self._max_wait_s = max_wait_s
+        self._max_weight = max_weight
         self._waiting: OrderedDict[K, _Waiting[T]] = OrderedDict()
         self._cancelled: list[K] = []
         self._gaps: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
@@ -80,12 +83,12 @@ class Batcher(Generic[K, T]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, key: K, item: T, now: float, deadline: float) -> None:
+    def add(self, key: K, item: T, now: float, deadline: float, weight: float = 0.0) -> None:
         """Take an item that arrived ``now`` and is worthless after ``deadline`` (``inf``: never)."""
         in_company = self._device_busy or bool(self._waiting)
         self._gaps.append(now - self._last_arrival if in_company else inf)
         self._last_arrival = now
-        self._waiting[key] = _Waiting(item, now, deadline)
+        self._waiting[key] = _Waiting(item, now, deadline, weight)
 
     def cancel(self, key: K) -> None:
         """Take an unwanted item out; the next poll names it among the dropped. Unknown keys are fine."""
@@ -95,14 +98,14 @@ class Batcher(Generic[K, T]):
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
         self._device_busy = False
-        ready, expired = self._next(now)
+        ready, expired, full = self._next(now)
         for key in expired:
             del self._waiting[key]
         dropped, self._cancelled = self._cancelled + expired, []
         if not ready:
             return Poll(dropped=dropped)
         closes_at = self._waiting[ready[0]].arrived + self._max_wait_s
-        if len(ready) == self._max_size:
+        if full:
             reason = Reason.FULL
         elif closes_at <= now:
             reason = Reason.WINDOW
@@ -114,18 +117,22 @@ class Batcher(Generic[K, T]):
         items = [(key, self._waiting.pop(key).item) for key in ready]
         return Poll(Batch(items, reason), dropped=dropped)
 
-    def _next(self, now: float) -> tuple[list[K], list[K]]:
-        """Return the keys of the oldest ``max_size`` live items, and those found expired before them."""
+    def _next(self, now: float) -> tuple[list[K], list[K], bool]:
+        """Return the keys of the oldest live items, those found expired before them, and whether no more fit."""
         ready: list[K] = []
         expired: list[K] = []
+        weight = 0.0
         for key, waiting in self._waiting.items():
             if waiting.deadline <= now:
                 expired.append(key)
                 continue
+            weight += waiting.weight
+            if ready and weight > self._max_weight:
+                return ready, expired, True
             ready.append(key)
-            if len(ready) == self._max_size:
-                break
-        return ready, expired
+            if len(ready) == self._max_size or weight >= self._max_weight:
+                return ready, expired, True
+        return ready, expired, False
 
     def _expected_gap(self) -> float:
         """Seconds until the next arrival, as the latest ones tell; ``inf`` when two in three came alone.

@@ -47,6 +47,7 @@ def _endpoint(name: str, endpoint: EndpointSettings) -> Iterator[str]:
     try:
         request = resolve(endpoint.request, f"{key}.request")
         response = resolve(endpoint.response, f"{key}.response")
-        resolve_handler(endpoint.handler, key, request, response, batching=endpoint.batching is not None)
+        tables = {"batching": endpoint.batching is not None, "streaming": endpoint.streaming is not None}
+        resolve_handler(endpoint.handler, key, request, response, **tables)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the owner's modules may raise anything
         yield f"{key}: {describe(error)}"

@@ -6,7 +6,7 @@ They hold no state and no machinery, so that a model file can be imported, subcl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 In = TypeVar("In")
@@ -45,12 +45,40 @@ class Endpoint(_Model[In, Out]):
 class BatchEndpoint(_Model[In, Out]):
     """An endpoint that answers up to ``batching.max_size`` requests at once, lists of one included."""
 
+    def weight(self, request: In) -> float:
+        """Return what a request adds to ``batching.max_weight``, in a unit of your own: tokens, pixels.
+
+        Called once for each request on its arrival, in another thread than ``predict``, and only where ``max_weight``
+        is set. What it raises fails that request alone.
+        """
+        return 1.0
+
     @abstractmethod
     def predict(self, batch: list[In]) -> Sequence[Out | BaseException] | Awaitable[Sequence[Out | BaseException]]:
         """Answer the whole batch, in order: one result for each request.
 
         An exception *instance* in an item's place fails that item alone. May be ``async def``.
         """
+
+
+class StreamEndpoint(_Model[In, Out]):
+    """An endpoint that answers one request with a stream of items.
+
+    One worker advances up to ``streaming.max_streams`` of them in turn, an item at a time.
+    """
+
+    @abstractmethod
+    def predict(
+        self, request: In
+    ) -> Iterable[Out] | AsyncIterable[Out] | Awaitable[Iterable[Out]] | Awaitable[AsyncIterable[Out]]:
+        """Yield the items of one answer; a ``def`` or an ``async def`` generator.
+
+        What is raised before the first item is a status; later, an error event ends the stream. When the client leaves
+        or the time is over, the generator is closed at its ``yield``.
+        """
+
+
+KINDS = (Endpoint, BatchEndpoint, StreamEndpoint)
 
 
 def types_of(handler: type[_Model[Any, Any]]) -> tuple[Any, Any]:
@@ -61,7 +89,7 @@ def types_of(handler: type[_Model[Any, Any]]) -> tuple[Any, Any]:
     """
     for base in handler.__mro__:
         for generic in getattr(base, "__orig_bases__", ()):
-            if get_origin(generic) in (Endpoint, BatchEndpoint):
+            if get_origin(generic) in KINDS:
                 given = get_args(generic)
                 if not any(isinstance(arg, TypeVar) for arg in given):
                     return given[0], given[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from litgen_runtime.endpoint import BatchEndpoint, Endpoint, types_of
+from litgen_runtime.endpoint import KINDS, BatchEndpoint, StreamEndpoint, types_of
 from litgen_runtime.errors import SettingsError
 
 
@@ -37,7 +37,9 @@ def resolve(reference: str, key: str) -> Any:
         ) from None
 
 
-def resolve_handler(reference: str, key: str, request: Any, response: Any, *, batching: bool) -> type[Any]:
+def resolve_handler(
+    reference: str, key: str, request: Any, response: Any, *, batching: bool = False, streaming: bool = False
+) -> type[Any]:
     """Import an endpoint class and check that it and service.toml mean the same.
 
     Args:
@@ -46,15 +48,16 @@ def resolve_handler(reference: str, key: str, request: Any, response: Any, *, ba
         request: the request type that service.toml names.
         response: the response type that service.toml names.
         batching: whether the endpoint has a table ``[batching]``.
+        streaming: whether it has a table ``[streaming]``.
 
     Raises:
-        SettingsError: not an endpoint class, other types than service.toml says, or batching that would do nothing.
+        SettingsError: not an endpoint class, other types than service.toml says, or a table of another kind.
     """
     handler = resolve(reference, f"{key}.handler")
-    if not (isinstance(handler, type) and issubclass(handler, (Endpoint, BatchEndpoint))):
+    if not (isinstance(handler, type) and issubclass(handler, KINDS)):
         raise SettingsError(
-            f'{key}.handler is "{reference}"; expected a class derived from litgen_runtime.Endpoint or BatchEndpoint. '
-            "Name the class in service.toml."
+            f'{key}.handler is "{reference}"; expected a class derived from litgen_runtime.Endpoint, BatchEndpoint '
+            "or StreamEndpoint. Name the class in service.toml."
         )
     try:
         declared = types_of(handler)
@@ -66,10 +69,16 @@ def resolve_handler(reference: str, key: str, request: Any, response: Any, *, ba
                 f"{key}.{word} names {_name(named)}, but {handler.__qualname__} is declared with {_name(said)}; "
                 "expected the same. Fix service.toml or the class."
             )
-    if batching and issubclass(handler, Endpoint):
+    if batching and not issubclass(handler, BatchEndpoint):
         raise SettingsError(
-            f"{key}.batching is set, but {handler.__qualname__} is an Endpoint, which takes one request at a time. "
+            f"{key}.batching is set, but {handler.__qualname__} is no BatchEndpoint and takes one request at a time. "
             "Remove the table from service.toml, or derive the class from BatchEndpoint."
+        )
+    if streaming is not issubclass(handler, StreamEndpoint):
+        raise SettingsError(
+            f"{key}.streaming is {'set' if streaming else 'missing'}, but {handler.__qualname__} is "
+            f"{'no' if streaming else 'a'} StreamEndpoint; expected the table for those and only those. "
+            f"{'Remove it from' if streaming else f'Add [{key}.streaming] to'} service.toml, or change the class."
         )
     return handler
 

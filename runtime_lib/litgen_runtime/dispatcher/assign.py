@@ -37,6 +37,11 @@ class Load:
         batches = max(2, min(int(_AHEAD_S / self.run_s), _MAX_AHEAD))
         return max(2 * self.max_size, min(batches * self.max_size, _MAX_AHEAD))
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What comes before one more request here, the least first: batches, then how far the last one is filled."""
+        return (self.running > 0) + self.waiting // self.max_size, -(self.waiting % self.max_size)
+
     def send(self) -> None:
         """One request goes to the worker."""
         self.waiting += 1
@@ -56,6 +61,20 @@ class Load:
             self.run_s += 0.2 * (run_s - self.run_s) if self.run_s else run_s
 
 
+class StreamLoad(Load):
+    """A worker that runs all it holds at the same time: it gets no more than that, and the least busy comes first."""
+
+    @property
+    def credit(self) -> int:
+        """As many as it advances."""
+        return self.max_size
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The fewer, the better."""
+        return self.held, 0
+
+
 L = TypeVar("L", bound=Load)
 
 
@@ -65,8 +84,7 @@ def choose(loads: Iterable[L]) -> L | None:
     for load in loads:
         if load.reserved or load.held >= load.credit:
             continue
-        batches_before = (load.running > 0) + load.waiting // load.max_size
-        rank = (batches_before, -(load.waiting % load.max_size))
+        rank = load.rank
         if best is None or rank < best_rank:
             best, best_rank = load, rank
     return best

@@ -17,6 +17,7 @@ from statistics import median
 from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
+from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.quarantine import Quarantine
 from litgen_runtime.dispatcher.rate import DrainRate
@@ -25,7 +26,7 @@ from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
 from litgen_runtime.errors import RequestError
 from litgen_runtime.settings import EndpointSettings
-from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack_batch, unpack_results
+from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack_batch, unpack_chunks, unpack_results
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Dispatcher:
     def __init__(self, name: str, settings: EndpointSettings, kill: Callable[[WorkerLine, str], None]) -> None:
         self.name = name
         self.stats = Stats()
-        self.max_size = settings.batching.max_size if settings.batching else 1
+        self.streams = settings.streaming is not None
+        self.max_size = _at_once(settings)
         self._settings = settings
         self._kill = kill
         self._loop = asyncio.get_running_loop()
@@ -109,7 +111,8 @@ class Dispatcher:
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
         deadline = arrived + timeout_s
         start_by = min(deadline, arrived + queue_s)
-        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future())
+        feed = Feed() if self.streams else None
+        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future(), feed)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
         self._waiting.add(ticket)
@@ -121,6 +124,11 @@ class Dispatcher:
         if ticket.refuse(error):
             self.stats.cancellations["client-gone"] += 1
             self._withdraw(ticket)
+
+    def taken(self, ticket: Ticket, amount: int) -> None:
+        """The client has taken so many bytes of a stream."""
+        if ticket.line is not None and ticket.is_open:
+            ticket.line.allow(ticket, amount)
 
     def join(self, line: WorkerLine) -> None:
         """A worker has finished loading."""
@@ -143,7 +151,11 @@ class Dispatcher:
         if frame.kind is Kind.STARTED:
             keys, reason = unpack_batch(frame)
             line.start(keys, now)
-            self.stats.batched(len(keys), Reason(reason).name.lower())
+            if not self.streams:
+                self.stats.batched(len(keys), Reason(reason).name.lower())
+            return
+        if frame.kind is Kind.CHUNK:
+            self._feed(line, frame)
             return
         results = unpack_results(frame)
         for result in results:
@@ -156,6 +168,13 @@ class Dispatcher:
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, len(results))
         self._pump_soon()
+
+    def _feed(self, line: WorkerLine, frame: Frame) -> None:
+        self.stats.items += frame.records
+        for key, item in unpack_chunks(frame):
+            ticket = line.tickets[key]
+            if ticket.feed is not None and ticket.is_open:
+                ticket.feed.push(item)
 
     def cut(self) -> int:
         """Answer whatever is still open with ``draining``; return how many that were."""
@@ -210,7 +229,7 @@ class Dispatcher:
     def _is_hopeless(self, ticket: Ticket, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
         remaining_s = ticket.deadline - now
-        if remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
+        if self.streams or remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
             return False
         median_s = median(self._runs) if remaining_s < max(self._runs) else 0.0
         if remaining_s >= median_s:
@@ -245,7 +264,7 @@ class Dispatcher:
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
         if too_long:
             ticket.refuse(refusals.ran_too_long(self.name, self._settings.run_limit))
-        elif not self._settings.repeatable:
+        elif not self._settings.repeatable or (ticket.feed is not None and ticket.feed.began):
             ticket.refuse(refusals.worker_died(self.name))
         elif ticket.attempt >= _MAX_ATTEMPTS and alone:
             self._quarantine.add(ticket.body, time.monotonic())
@@ -274,3 +293,10 @@ class Dispatcher:
                 self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")
         if any(line.tickets for line in self._lines.values()):
             self._sweep_soon()
+
+
+def _at_once(settings: EndpointSettings) -> int:
+    """Return how many requests one worker runs together."""
+    if settings.streaming:
+        return settings.streaming.max_streams
+    return settings.batching.max_size if settings.batching else 1

@@ -8,15 +8,25 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from litgen_runtime.dispatcher.assign import Load
+from litgen_runtime.dispatcher.assign import Load, StreamLoad
 from litgen_runtime.dispatcher.ticket import Ticket
-from litgen_runtime.transport.frames import Frame, FrameReader, Kind, Result, Run, pack_ids, pack_runs
+from litgen_runtime.transport.frames import (
+    Frame,
+    FrameReader,
+    Kind,
+    Result,
+    Run,
+    pack_amounts,
+    pack_ids,
+    pack_runs,
+)
 
 
 class Owner(Protocol):
     """Who gives a worker its requests and takes its answers."""
 
     max_size: int
+    streams: bool
 
     def join(self, line: WorkerLine) -> None:
         """A worker has finished loading."""
@@ -43,10 +53,10 @@ class WorkerLine(asyncio.Protocol):
     ) -> None:
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
-        self.load = Load(owner.max_size)
+        self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
         self.told = False  # what runs has been told to stop
         self.doomed = False  # it did not, and the worker is being killed
-        self._batched = owner.max_size > 1
+        self._tells_starts = owner.streams or owner.max_size > 1
         self._free_since = 0.0
         self._owner = owner
         self._loaded = loaded
@@ -92,20 +102,20 @@ class WorkerLine(asyncio.Protocol):
     def finish(self, result: Result, now: float) -> Ticket:
         """Take a request's answer; its place is free."""
         ticket = self.tickets.pop(result.id)
-        self.load.finish(result.run_s, started=self._batched and ticket.started is not None)
+        self.load.finish(result.run_s, started=self._tells_starts and ticket.started is not None)
         self._free_since = now
         self.told = False
         return ticket
 
     def running(self) -> list[Ticket]:
-        """Return what the worker runs now. Without batches it says nothing of starts: it is the oldest it holds."""
-        if self._batched:
+        """Return what the worker runs now. If it says nothing of starts, it is the oldest it holds."""
+        if self._tells_starts:
             return [ticket for ticket in self.tickets.values() if ticket.started is not None]
         return list(self.tickets.values())[:1]
 
     def note_running(self, now: float) -> None:
         """Date the start of what runs, where the worker does not say it."""
-        if not self._batched:
+        if not self._tells_starts:
             for ticket in self.running():
                 ticket.started = min(max(ticket.sent or now, self._free_since), now)
 
@@ -123,6 +133,11 @@ class WorkerLine(asyncio.Protocol):
         """Say that nobody waits for these any more."""
         if self._transport is not None:
             self._transport.write(pack_ids(Kind.CANCEL, [ticket.id for ticket in tickets]))
+
+    def allow(self, ticket: Ticket, amount: int) -> None:
+        """Let a stream go on: its client has taken so many bytes."""
+        if self._transport is not None:
+            self._transport.write(pack_amounts([(ticket.id, amount)]))
 
     def close(self) -> None:
         """Let the worker read the end of its line, after which it ends itself."""

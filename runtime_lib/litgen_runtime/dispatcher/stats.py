@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 
 SECONDS = (
     0.001,
@@ -27,6 +27,7 @@ SECONDS = (
     300.0,
 )
 SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+_RECENT = 512
 
 
 class Histogram:
@@ -58,6 +59,9 @@ class Stats:
         self.cancellations: Counter[str] = Counter()  # client-gone, timeout
         self.deaths: Counter[str] = Counter()  # by cause
         self.batches: Counter[str] = Counter()  # by the reason for which they went
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self.items = 0  # of streams
+        self.first_item_s = Histogram()
         self.batch_size = Histogram(SIZES)
         self.total_s = Histogram()
         self.queue_s = Histogram()
@@ -68,6 +72,13 @@ class Stats:
         """An answer goes to the client, ``total_s`` seconds after its headers were complete."""
         self.answers[status] += 1
         self.total_s.observe(total_s)
+        if status == 200:
+            self._recent.append(total_s)
+
+    def recent_quantiles(self, *quantiles: float) -> list[float]:
+        """Return how many seconds the latest results took, by quantile (0 to 1); nothing where there were none."""
+        ordered = sorted(self._recent)
+        return [ordered[min(int(q * len(ordered)), len(ordered) - 1)] for q in quantiles] if ordered else []
 
     def ran(self, queue_s: float, held_s: float, run_s: float) -> None:
         """A worker has answered: seconds in our queue, with the worker, and of those in ``predict``."""

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.transport.frames import Result
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Ticket:
     deadline: float  # the client is free then
     start_by: float  # after this it is not worth running
     answer: asyncio.Future[Result]
+    feed: Feed | None = None  # of a stream
     attempt: int = 1
     line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None
@@ -44,6 +46,7 @@ class Ticket:
         if self.answer.done():
             return False
         self.answer.set_result(result)
+        self._end_feed()
         return True
 
     def refuse(self, error: Exception) -> bool:
@@ -53,4 +56,9 @@ class Ticket:
         if self.answer.done():
             return False
         self.answer.set_exception(error)
+        self._end_feed()
         return True
+
+    def _end_feed(self) -> None:
+        if self.feed is not None:
+            self.feed.wake()

@@ -27,6 +27,7 @@ from litgen_runtime.http.probes import PATHS, Probes
 from litgen_runtime.http.server import Server
 from litgen_runtime.http.shutdown_api import ShutdownApi
 from litgen_runtime.http.site import Site
+from litgen_runtime.http.streaming import StreamDoor
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
 from litgen_runtime.tracebacks import describe
@@ -85,8 +86,9 @@ class HttpProcess:
         routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers)}
         for name, endpoint in self._settings.endpoints.items():
             request = resolve(endpoint.request, f"endpoints.{name}.request")
-            limit = self._settings.service.max_json_bytes
-            routes[endpoint.path] = Door(self._dispatchers[name], request, self._lifecycle, limit)
+            parts = (self._dispatchers[name], request, self._lifecycle, self._settings.service.max_json_bytes)
+            streaming = endpoint.streaming
+            routes[endpoint.path] = StreamDoor(*parts, streaming.keep_alive_s) if streaming else Door(*parts)
         if self._settings.shutdown.api:
             keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))

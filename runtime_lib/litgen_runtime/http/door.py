@@ -6,11 +6,12 @@ import logging
 import time
 from functools import partial
 from math import inf, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.errors import (
     InternalError,
     InvalidHeader,
@@ -22,6 +23,7 @@ from litgen_runtime.errors import (
 from litgen_runtime.http.body import ClientGone, read_body
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Head, Receive, Scope, Send, head_of, send_json, send_problem
+from litgen_runtime.http.timeout_log import TimeoutLog
 from litgen_runtime.transport.frames import Result
 from litgen_runtime.validation import refusal
 
@@ -29,6 +31,16 @@ log = logging.getLogger(__name__)
 
 _CHECKED_BYTES = 65_536
 _EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
+
+
+class Call(NamedTuple):
+    """One request of a client. ``arrived``: when its headers were complete, CLOCK_MONOTONIC seconds."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    head: Head
+    arrived: float
 
 
 class Door:
@@ -43,6 +55,8 @@ class Door:
 
     def __init__(self, dispatcher: Dispatcher, request: Any, lifecycle: Lifecycle, max_json_bytes: int) -> None:
         self._dispatcher = dispatcher
+        self._name = dispatcher.name
+        self._timeouts = TimeoutLog(dispatcher.name, dispatcher.stats)
         self._adapter: TypeAdapter[Any] = TypeAdapter(request)
         self._lifecycle = lifecycle
         self._limit = max_json_bytes
@@ -50,22 +64,26 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
         arrived = time.monotonic()
-        head = head_of(scope)
+        call = Call(scope, receive, send, head_of(scope), arrived)
         try:
-            body = await self._predict(scope, receive, head, arrived)
+            result = await self._predict(call)
+            if result is None:
+                return
+            if result.status != 200:
+                raise RequestError.from_json(result.body)
         except ClientGone:
             return
         except RequestError as error:
-            await self._refuse(send, error, head.request_id, arrived)
+            await self._refuse(call, error)
         except (Exception, SystemExit):  # an owner's validator may raise even that
-            log.exception("%s: request %s failed inside the runtime", self._dispatcher.name, head.request_id.decode())
-            failure = InternalError("The service failed on this request.")
-            await self._refuse(send, failure, head.request_id, arrived)
+            log.exception("%s: request %s failed inside the runtime", self._name, call.head.request_id.decode())
+            await self._refuse(call, InternalError("The service failed on this request."))
         else:
             self._dispatcher.stats.answered(200, time.monotonic() - arrived)
-            await send_json(send, 200, body, head.request_id)
+            await send_json(send, 200, result.body, call.head.request_id)
 
-    async def _predict(self, scope: Scope, receive: Receive, head: Head, arrived: float) -> bytes:
+    async def _predict(self, call: Call) -> Result | None:
+        scope, head = call.scope, call.head
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
         at_most_s = inf if head.timeout is None else _seconds(head.timeout)
@@ -76,40 +94,45 @@ class Door:
                     f"The body's type is {head.content_type.decode('latin-1')!r}; send it as application/json.",
                     {"Accept-Post": "application/json"},
                 )
-            body = await read_body(receive, head.content_length, self._limit)
+            body = await read_body(call.receive, head.content_length, self._limit)
             self._check(body)
-            if not self._lifecycle.has_served(self._dispatcher.name):
+            if not self._lifecycle.has_served(self._name):
                 self._refuse_while_loading()
-            result = await self._run(body, arrived, at_most_s, scope.get("litgen.connection"))
+            ticket = self._dispatcher.submit(body, call.arrived, at_most_s)
+            connection = scope.get("litgen.connection")
+            if connection is None:
+                return await self._result(call, ticket)
+            connection.on_lost = partial(self._dispatcher.abandon, ticket, ClientGone())
+            try:
+                return await self._result(call, ticket)
+            finally:
+                connection.on_lost = None
         finally:
             self._lifecycle.leave()
-        if result.status != 200:
-            raise RequestError.from_json(result.body)
-        return result.body
 
-    async def _run(self, body: bytes, arrived: float, at_most_s: float, connection: Any) -> Result:
-        ticket = self._dispatcher.submit(body, arrived, at_most_s)
-        if connection is None:
-            return await ticket.answer
-        connection.on_lost = partial(self._dispatcher.abandon, ticket, ClientGone())
-        try:
-            return await ticket.answer
-        finally:
-            connection.on_lost = None
+    async def _result(self, call: Call, ticket: Ticket) -> Result | None:
+        """Return the outcome; None when the client has been told of it already."""
+        return await ticket.answer
 
-    async def _refuse(self, send: Send, error: RequestError, request_id: bytes, arrived: float) -> None:
+    async def _refuse(self, call: Call, error: RequestError) -> None:
+        self._note(call, error)
+        await send_problem(call.send, error, call.head.request_id)
+
+    def _note(self, call: Call, error: RequestError) -> None:
+        """Log and count what a client gets instead of a result."""
+        request_id = call.head.request_id.decode()
         if error.log:
-            log.error("%s: request %s: %s", self._dispatcher.name, request_id.decode(), error.log)
+            log.error("%s: request %s: %s", self._name, request_id, error.log)
+        elif error.status == 504:
+            self._timeouts.note(request_id, error, time.monotonic())
         elif error.status >= 500 and error.code not in _EXPECTED:
-            log.warning("%s: request %s: %s: %s", self._dispatcher.name, request_id.decode(), error.code, error.detail)
-        self._dispatcher.stats.answered(error.status, time.monotonic() - arrived)
+            log.warning("%s: request %s: %s: %s", self._name, request_id, error.code, error.detail)
+        self._dispatcher.stats.answered(error.status, time.monotonic() - call.arrived)
         self._dispatcher.stats.refusals[error.code] += 1
-        await send_problem(send, error, request_id)
 
     def _refuse_while_loading(self) -> None:
-        name = self._dispatcher.name
-        waiting = "; ".join(self._lifecycle.missing(name))
-        raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
+        waiting = "; ".join(self._lifecycle.missing(self._name))
+        raise Loading(f"{self._name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
     def _check(self, body: bytes) -> None:
         """Refuse what the worker would refuse, before it takes a place in the queue; the worker judges large bodies."""

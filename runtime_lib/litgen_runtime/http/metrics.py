@@ -62,6 +62,11 @@ _HISTOGRAMS: tuple[tuple[str, str, Callable[[Stats], Histogram]], ...] = (
         lambda stats: stats.batch_wait_s,
     ),
     ("run_duration_seconds", "In predict", lambda stats: stats.run_s),
+    (
+        "first_item_duration_seconds",
+        "From headers complete to the first item of a stream",
+        lambda stats: stats.first_item_s,
+    ),
     ("batch_size", "Requests in a batch", lambda stats: stats.batch_size),
 )
 
@@ -130,6 +135,11 @@ class Metrics:
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily
 
+        items = CounterMetricFamily("litgen_stream_items", "Items that streams have yielded", labels=["endpoint"])
+        for endpoint, dispatcher in self._dispatchers.items():
+            if dispatcher.streams:
+                items.add_metric([endpoint], dispatcher.stats.items)
+        yield items
         for name, words, label, counts_of in _COUNTERS:
             family = CounterMetricFamily(f"litgen_{name}", words, labels=["endpoint", label])
             for endpoint, dispatcher in self._dispatchers.items():

@@ -134,6 +134,10 @@ class TimedProtocol(HttpToolsProtocol):
             limit = f"{limits[waits_for]:g} s"
             self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit}. Send faster."))
 
+    def progressed(self) -> None:
+        """The client takes what is written: its time for that begins anew."""
+        self._unread_since = None
+
     def refuse(self, error: RequestError) -> None:
         """Answer outside of the app, where there is no whole request, and close."""
         if self.transport.is_closing():

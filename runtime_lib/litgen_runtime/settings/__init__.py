@@ -8,6 +8,7 @@ from litgen_runtime.settings.model import (
     ServiceSettings,
     Settings,
     ShutdownSettings,
+    StreamingSettings,
     WorkerSettings,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "ShutdownSettings",
+    "StreamingSettings",
     "WorkerSettings",
     "load",
 ]

@@ -85,6 +85,18 @@ class BatchingSettings(_Table):
         float,
         Field(ge=0, le=60, allow_inf_nan=False, description="seconds that a request may wait for company, 0 to 60"),
     ] = 0.0
+    max_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="the most that weight() of a batch's requests may sum up to, more than 0"
+    )
+
+
+class StreamingSettings(_Table):
+    """[endpoints.NAME.streaming]: for a StreamEndpoint, and only for one."""
+
+    max_streams: Annotated[
+        int, Field(ge=1, le=4096, description="a whole number of streams that one worker advances in turn, 1 to 4096")
+    ] = 32
+    keep_alive_s: Timeout = 15.0
 
 
 class QueueSettings(_Table):
@@ -108,7 +120,8 @@ class EndpointSettings(_Table):
     repeatable: Annotated[bool, Field(description="true or false")] = True
     quarantine_s: Timeout = 600.0
     workers: WorkerSettings = WorkerSettings()
-    batching: BatchingSettings | None = Field(None, description="a table with max_size and max_wait_s")
+    batching: BatchingSettings | None = Field(None, description="a table with max_size, max_wait_s, max_weight")
+    streaming: StreamingSettings | None = Field(None, description="a table with max_streams and keep_alive_s")
     queue: QueueSettings = QueueSettings()
 
     @property
@@ -116,6 +129,12 @@ class EndpointSettings(_Table):
         """How long one run may take, in seconds; ``inf`` without a limit."""
         limit_s = self.timeout_s if self.run_limit_s == "auto" else self.run_limit_s
         return float("inf") if limit_s is None else limit_s
+
+    @model_validator(mode="after")
+    def _kind(self) -> EndpointSettings:
+        if self.batching and self.streaming:
+            raise _advice("batching", "a table", "no such table beside streaming", "Remove one of the two")
+        return self
 
     @model_validator(mode="after")
     def _window(self) -> EndpointSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from math import inf
 
 from litgen_runtime.devices import resolve_devices
 from litgen_runtime.settings import Settings
@@ -35,8 +36,10 @@ def plan_workers(settings: Settings, cuda_count: int) -> list[WorkerSpec]:
                     request=endpoint.request,
                     response=endpoint.response,
                     batching=batching is not None,
+                    max_streams=endpoint.streaming.max_streams if endpoint.streaming else 0,
                     max_size=batching.max_size if batching else 1,
                     max_wait_s=batching.max_wait_s if batching else 0.0,
+                    max_weight=inf if batching is None or batching.max_weight is None else batching.max_weight,
                     gpu_memory_fraction=None if device == "cpu" else endpoint.workers.gpu_memory_fraction,
                     repeatable=endpoint.repeatable,
                 )

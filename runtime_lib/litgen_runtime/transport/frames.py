@@ -14,6 +14,7 @@ _HEADER = struct.Struct("<QBI")  # bytes that follow, kind, number of records
 _RUN = struct.Struct("<QdI")  # id, deadline, body size
 _RESULT = struct.Struct("<QHfI")  # id, status, seconds run, body size
 _ID = struct.Struct("<Q")
+_AMOUNT = struct.Struct("<QI")  # id, bytes
 
 
 class Kind(IntEnum):
@@ -26,6 +27,8 @@ class Kind(IntEnum):
     FAILED = 5  # from a worker: JSON, setup has raised
     STARTED = 6  # from a worker: ids that a batch has taken
     RESULT = 7  # from a worker: answers
+    CHUNK = 8  # from a worker: parts of streams
+    ALLOW = 9  # to a worker: how many bytes more streams may send
 
 
 class Frame(NamedTuple):
@@ -54,6 +57,14 @@ class Result(NamedTuple):
 
 
 DROPPED = 0
+
+STREAM_WINDOW = 65_536  # how far, in bytes, a stream may be ahead of its client
+_ITEM_COST = 1024  # what an item counts beside its own size
+
+
+def cost_of(item: bytes) -> int:
+    """Return what one item takes of its stream's window, in bytes."""
+    return len(item) + _ITEM_COST
 
 
 def pack_runs(runs: Sequence[Run]) -> list[bytes]:
@@ -116,6 +127,31 @@ def unpack_ids(frame: Frame) -> list[int]:
 def _packed(kind: Kind, records: list[bytes], bodies: list[bytes]) -> list[bytes]:
     size = sum(map(len, records)) + sum(map(len, bodies))
     return [_HEADER.pack(size, kind, len(records)), *records, *bodies]
+
+
+def pack_chunks(chunks: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    """Return the buffers of one CHUNK frame: (id, one item of its stream as JSON)."""
+    return _packed(Kind.CHUNK, [_AMOUNT.pack(key, len(body)) for key, body in chunks], [body for _, body in chunks])
+
+
+def unpack_chunks(frame: Frame) -> list[tuple[int, bytes]]:
+    """Return the (id, item) of a CHUNK frame."""
+    start = frame.records * _AMOUNT.size
+    chunks = []
+    for key, size in _AMOUNT.iter_unpack(frame.payload[:start]):
+        chunks.append((key, bytes(frame.payload[start : start + size])))
+        start += size
+    return chunks
+
+
+def pack_amounts(amounts: Sequence[tuple[int, int]]) -> bytes:
+    """Return an ALLOW frame: (id, bytes that its stream may send beyond what it was allowed before)."""
+    return b"".join(_packed(Kind.ALLOW, [_AMOUNT.pack(*amount) for amount in amounts], []))
+
+
+def unpack_amounts(frame: Frame) -> list[tuple[int, int]]:
+    """Return what ``pack_amounts`` was given."""
+    return list(_AMOUNT.iter_unpack(frame.payload))
 
 
 class FrameReader:

@@ -10,17 +10,21 @@ import sys
 import threading
 import time
 import traceback
+from math import inf
+from typing import Any
 
 from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.imports import resolve, resolve_handler
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.frames import FrameReader, Kind, pack_json
+from litgen_runtime.worker.batches import Batches
 from litgen_runtime.worker.codec import Codec
 from litgen_runtime.worker.device import claim
-from litgen_runtime.worker.inbox import Inbox
 from litgen_runtime.worker.line import Line
+from litgen_runtime.worker.outbox import Outbox
 from litgen_runtime.worker.runner import Runner
 from litgen_runtime.worker.spec import WorkerSpec
+from litgen_runtime.worker.streams import Streams
 
 
 def main() -> None:
@@ -36,13 +40,19 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
         _report_failure(sock, error)
         sys.exit(1)
-    inbox = Inbox(spec.max_size, spec.max_wait_s)
-    line = Line(sock, codec, inbox, runner.running)
+    outbox = Outbox(sock, codec)
+    work = Streams(runner, codec, outbox) if spec.max_streams else Batches(spec, runner, outbox)
     _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
-    line.start()
-    _run(runner, inbox, line, announce=spec.max_size > 1)
-    line.finish()
+    outbox.start()
+    weigh = runner.weigh if spec.max_weight < inf else _weightless
+    Line(sock, codec, weigh, work, outbox).start()
+    work.run()
+    outbox.finish()
     runner.close()
+
+
+def _weightless(_: Any) -> float:
+    return 0.0
 
 
 def _read_spec(sock: socket.socket) -> WorkerSpec:
@@ -61,7 +71,8 @@ def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
     claim(spec.device, spec.gpu_memory_fraction)
     request = resolve(spec.request, f"{key}.request")
     response = resolve(spec.response, f"{key}.response")
-    handler = resolve_handler(spec.handler, key, request, response, batching=spec.batching)
+    tables = {"batching": spec.batching, "streaming": spec.max_streams > 0}
+    handler = resolve_handler(spec.handler, key, request, response, **tables)
     runner = Runner(handler, repeatable=spec.repeatable)
     runner.setup(spec.device)
     return runner, Codec(request, response)
@@ -79,21 +90,6 @@ def _tell(sock: socket.socket, frame: bytes) -> None:
         sock.sendall(frame)
     except OSError:  # the service has ended while this worker loaded: nobody is left to be told
         sys.exit(1)
-
-
-def _run(runner: Runner, inbox: Inbox, line: Line, *, announce: bool) -> None:
-    while poll := inbox.take():
-        line.drop(poll.dropped)
-        if not poll.batch:
-            continue
-        keys = [key for key, _ in poll.batch.items]
-        runner.running.begin(keys)
-        if announce:
-            line.started(keys, poll.batch.reason)
-        began = time.monotonic()
-        outcomes = runner.predict([request for _, request in poll.batch.items])
-        run_s = time.monotonic() - began
-        line.answer([(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)])
 
 
 def _die(failure: threading.ExceptHookArgs) -> None:

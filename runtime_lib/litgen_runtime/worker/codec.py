@@ -48,6 +48,18 @@ class Codec:
             log = f"predict returned {type(outcome).__name__}: {words_of(error)}"
             return failure(key, run_s, InvalidResult("The model's result is not a valid response.", log=log))
 
+    def encode_item(self, item: Any) -> bytes:
+        """Return one item of a stream as JSON.
+
+        Raises:
+            InvalidResult: it is not the response type, or not JSON.
+        """
+        try:
+            return self._json(item)
+        except Exception as error:  # noqa: BLE001 - the owner's types may raise anything
+            log = f"predict yielded {type(item).__name__}: {words_of(error)}"
+            raise InvalidResult("The model's result is not a valid response.", log=log) from None
+
     def _json(self, outcome: Any) -> bytes:
         if not (isinstance(self._response_type, type) and type(outcome) is self._response_type):
             outcome = self._response.validate_python(_plain(outcome), from_attributes=True)

@@ -5,30 +5,43 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from litgen_runtime.batching import Batcher, Poll
+
+
+class Arrival(NamedTuple):
+    """One decoded request. ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none."""
+
+    id: int
+    request: Any
+    deadline: float
+    weight: float
 
 
 class Inbox:
     """A batcher that a thread can wait on, without polling.
 
     Args:
-        max_size: the most items in a batch.
-        max_wait_s: how long an item may wait for company, in seconds.
+        batcher: which items go together, and when.
     """
 
-    def __init__(self, max_size: int, max_wait_s: float) -> None:
-        self._batcher: Batcher[int, Any] = Batcher(max_size, max_wait_s)
+    def __init__(self, batcher: Batcher[int, Any]) -> None:
+        self._batcher = batcher
         self._changed = threading.Condition()
         self._closed = False
 
-    def add(self, items: Sequence[tuple[int, Any, float]]) -> None:
-        """Take decoded requests: (id, request, deadline)."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._batcher
+
+    def add(self, arrivals: Sequence[Arrival]) -> None:
+        """Take decoded requests."""
         now = time.monotonic()
         with self._changed:
-            for key, item, deadline in items:
-                self._batcher.add(key, item, now, deadline)
+            for key, request, deadline, weight in arrivals:
+                self._batcher.add(key, request, now, deadline, weight)
             self._changed.notify()
 
     def cancel(self, keys: Sequence[int]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
-from litgen_runtime.endpoint import BatchEndpoint, Endpoint
+from litgen_runtime.endpoint import BatchEndpoint
 from litgen_runtime.errors import InvalidResult
 from litgen_runtime.worker.running import Running
 from litgen_runtime.worker.split import predict_split
@@ -25,17 +25,28 @@ class Runner:
         repeatable: whether what failed may run again, in parts.
     """
 
-    def __init__(self, handler: type[Endpoint[Any, Any] | BatchEndpoint[Any, Any]], *, repeatable: bool = True) -> None:
+    def __init__(self, handler: type[Any], *, repeatable: bool = True) -> None:
         self.running = Running()
         self._loop = asyncio.Runner()
         self._repeatable = repeatable
-        self._model = handler()
+        self._model: Any = handler()
         self._model._is_stopped = self.running.is_stopped  # noqa: SLF001 - the two are one library
         self._batched = isinstance(self._model, BatchEndpoint)
 
     def setup(self, device: str) -> None:
         """Load the model; whatever ``setup`` raises passes through."""
         self._awaited(self._model.setup(device))
+
+    def weigh(self, request: Any) -> float:
+        """Return the weight of a request, in the owner's unit.
+
+        Raises:
+            ValueError: it is no number of 0 or more.
+        """
+        weight = float(self._model.weight(request)) if isinstance(self._model, BatchEndpoint) else 0.0
+        if not weight >= 0.0:
+            raise ValueError(f"weight() returned {weight}; expected a number of 0 or more")
+        return weight
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
@@ -47,6 +58,21 @@ class Runner:
         size = len(requests)  # now: the list is the owner's to empty
         results = _listed(self._awaited(self._model.predict(requests)))
         return results if len(results) == size else [_wrong_length(len(results), size)] * size
+
+    def generator(self, is_stopped: Callable[[], bool]) -> Callable[[Any], Any]:
+        """Return the ``predict`` of a ``StreamEndpoint``.
+
+        Args:
+            is_stopped: whether nobody listens any more to the stream that is advanced at the moment.
+        """
+        self._model._is_stopped = is_stopped  # noqa: SLF001 - the two are one library
+        predict: Callable[[Any], Any] = self._model.predict
+        return predict
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that everything asynchronous of the owner's runs in."""
+        return self._loop.get_loop()
 
     def close(self) -> None:
         """Close the event loop that an async ``predict`` ran in."""

@@ -18,8 +18,10 @@ class WorkerSpec:
     request: str
     response: str
     batching: bool
+    max_streams: int  # 0: no StreamEndpoint
     max_size: int
     max_wait_s: float
+    max_weight: float
     gpu_memory_fraction: float | None
     repeatable: bool
 

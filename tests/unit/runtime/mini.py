@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
 
-from litgen_runtime import BatchEndpoint, Endpoint
+from litgen_runtime import BatchEndpoint, Endpoint, StreamEndpoint
 from litgen_runtime.settings import Settings
 from litgen_runtime.settings.load import validate
 
@@ -35,6 +36,12 @@ class Single(Endpoint[Ask, Answer]):
 class Many(BatchEndpoint[Ask, Answer]):
     def predict(self, batch: list[Ask]) -> list[Answer]:
         return [Answer(length=len(ask.text)) for ask in batch]
+
+
+class Flow(StreamEndpoint[Ask, Answer]):
+    def predict(self, request: Ask) -> Iterator[Answer]:
+        for letter in request.text:
+            yield Answer(length=len(letter))
 
 
 class Untyped(Endpoint):  # type: ignore[type-arg]  # what an owner may forget

@@ -141,6 +141,7 @@ class Item:
     key: int
     arrived: float
     deadline: float
+    weight: float
 
 
 class BatcherMachine(RuleBasedStateMachine):
@@ -149,23 +150,23 @@ class BatcherMachine(RuleBasedStateMachine):
     All times are quarters, so that sums are exact.
     """
 
-    @initialize(max_size=st.integers(1, 5), quarters=st.integers(0, 12))
-    def begin(self, max_size: int, quarters: int) -> None:
+    @initialize(max_size=st.integers(1, 5), quarters=st.integers(0, 12), max_weight=st.integers(1, 8) | st.just(INF))
+    def begin(self, max_size: int, quarters: int, max_weight: float) -> None:
         self.clock = FakeClock(100.0)
-        self.max_size, self.max_wait_s = max_size, quarters / 4
-        self.batcher: Batcher[int, Item] = Batcher(max_size, self.max_wait_s)
+        self.max_size, self.max_wait_s, self.max_weight = max_size, quarters / 4, max_weight
+        self.batcher: Batcher[int, Item] = Batcher(max_size, self.max_wait_s, max_weight)
         self.items: list[Item] = []
         self.waiting: list[Item] = []
         self.cancelled: list[int] = []
         self.done: list[int] = []
 
-    @rule(quarters=st.one_of(st.none(), st.integers(0, 20)))
-    def add(self, quarters: int | None) -> None:
+    @rule(quarters=st.one_of(st.none(), st.integers(0, 20)), weight=st.integers(0, 9))
+    def add(self, quarters: int | None, weight: int) -> None:
         now = self.clock()
-        item = Item(len(self.items), now, INF if quarters is None else now + quarters / 4)
+        item = Item(len(self.items), now, INF if quarters is None else now + quarters / 4, weight)
         self.items.append(item)
         self.waiting.append(item)
-        self.batcher.add(item.key, item, now, item.deadline)
+        self.batcher.add(item.key, item, now, item.deadline, item.weight)
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -179,6 +180,15 @@ class BatcherMachine(RuleBasedStateMachine):
     def wait(self, quarters: int) -> None:
         self.clock.advance(quarters / 4)
 
+    def fitting(self, live: list[Item]) -> tuple[int, bool]:
+        """Return how many of the oldest fit in a batch, and whether it is full with them."""
+        weight = 0.0
+        for count, item in enumerate(live):
+            if count == self.max_size or (count and weight + item.weight > self.max_weight):
+                return count, True
+            weight += item.weight
+        return len(live), len(live) == self.max_size or weight >= self.max_weight
+
     @rule()
     def poll(self) -> None:
         now = self.clock()
@@ -188,7 +198,8 @@ class BatcherMachine(RuleBasedStateMachine):
 
         assert set(self.cancelled) <= set(poll.dropped), "a cancelled item is reported at the next poll"
         assert set(poll.dropped) <= expired | set(self.cancelled), "only what nobody waits for is dropped"
-        if len(live) >= self.max_size:
+        fit, full = self.fitting(live)
+        if live and full:
             assert poll.batch is not None, "full goes at once"
             assert poll.batch.reason is Reason.FULL
         if live and live[0].arrived + self.max_wait_s <= now:
@@ -197,7 +208,8 @@ class BatcherMachine(RuleBasedStateMachine):
             assert poll.batch is not None, "a lone item without promised company goes at once"
         ran = [] if poll.batch is None else poll.batch.items
         assert [item for _, item in ran] == live[: len(ran)], "the oldest, in order, none cancelled or expired"
-        assert len(ran) in (0, min(len(live), self.max_size)), "bounded, and no fewer than there are"
+        assert len(ran) in (0, fit), "bounded, and no fewer than fit"
+        assert len(ran) == 1 or sum(item.weight for _, item in ran) <= self.max_weight, "no heavier than allowed"
         if not ran:
             assert poll.wake_at == (live[0].arrived + self.max_wait_s if live else None)
 

@@ -7,13 +7,13 @@ import pytest
 
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.imports import resolve, resolve_handler
-from tests.unit.runtime.mini import HERE, Answer, Ask, Many, Single
+from tests.unit.runtime.mini import HERE, Answer, Ask, Flow, Many, Single
 
 
-def refusal(name: str, request: Any = Ask, response: Any = Answer, *, batching: bool = False) -> str:
+def refusal(name: str, request: Any = Ask, response: Any = Answer, **tables: bool) -> str:
     """Return why a class is refused."""
     with pytest.raises(SettingsError) as refused:
-        resolve_handler(f"{HERE}:{name}", "endpoints.embed", request, response, batching=batching)
+        resolve_handler(f"{HERE}:{name}", "endpoints.embed", request, response, **tables)
     return str(refused.value)
 
 
@@ -45,17 +45,19 @@ def test_a_missing_import_inside_the_module(tmp_path: Path, monkeypatch: pytest.
         resolve("unit_needs_more:Embed", "key")
 
 
-@pytest.mark.parametrize("handler", [Single, Many])
-def test_handler(handler: type[Any]) -> None:
-    """A class whose types are those of service.toml is taken."""
+@pytest.mark.parametrize(
+    ("handler", "tables"), [(Single, {}), (Many, {}), (Many, {"batching": True}), (Flow, {"streaming": True})]
+)
+def test_handler(handler: type[Any], tables: dict[str, bool]) -> None:
+    """A class whose types and tables are those of service.toml is taken."""
     reference = f"{HERE}:{handler.__name__}"
-    assert resolve_handler(reference, "endpoints.embed", Ask, Answer, batching=False) is handler
+    assert resolve_handler(reference, "endpoints.embed", Ask, Answer, **tables) is handler
 
 
 @pytest.mark.parametrize("name", ["not_a_class", "Ask"])
 def test_not_an_endpoint(name: str) -> None:
     """Anything that is not an endpoint class is refused."""
-    assert "expected a class derived from litgen_runtime.Endpoint or BatchEndpoint" in refusal(name)
+    assert "expected a class derived from litgen_runtime.Endpoint, BatchEndpoint or StreamEndpoint" in refusal(name)
 
 
 def test_untyped() -> None:
@@ -76,5 +78,19 @@ def test_other_types(request_type: Any, response_type: Any, word: str) -> None:
 def test_batching_of_a_single_endpoint() -> None:
     """Batching that would do nothing is refused with the two ways out."""
     message = refusal("Single", batching=True)
-    assert "endpoints.embed.batching is set, but Single is an Endpoint" in message
+    assert "endpoints.embed.batching is set, but Single is no BatchEndpoint" in message
     assert "Remove the table from service.toml, or derive the class from BatchEndpoint." in message
+
+
+def test_streaming_of_another_kind() -> None:
+    """The table of streams belongs to a StreamEndpoint."""
+    message = refusal("Single", streaming=True)
+    assert "endpoints.embed.streaming is set, but Single is no StreamEndpoint" in message
+    assert "Remove it from service.toml, or change the class." in message
+
+
+def test_stream_without_its_table() -> None:
+    """A StreamEndpoint says so in service.toml, since the HTTP process never imports it."""
+    message = refusal("Flow")
+    assert "endpoints.embed.streaming is missing, but Flow is a StreamEndpoint" in message
+    assert "Add [endpoints.embed.streaming] to service.toml, or change the class." in message

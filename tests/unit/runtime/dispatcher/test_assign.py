@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litgen_runtime.dispatcher.assign import Load, choose
+from litgen_runtime.dispatcher.assign import Load, StreamLoad, choose
 
 LOADS = st.builds(
     Load, st.integers(1, 40), st.integers(0, 90), st.integers(0, 40), st.just(0.0) | st.floats(1e-6, 10.0)
@@ -110,3 +110,14 @@ def test_run_time_is_smoothed() -> None:
     assert load.run_s == 1.2
     load.finish(0.0, started=False)
     assert load.run_s == 1.2
+
+
+def test_streams_are_spread() -> None:
+    """Workers that run all they hold at once get the next stream in turn, and never more than they advance."""
+    loads = [StreamLoad(2), StreamLoad(2)]
+    given = []
+    while (chosen := choose(loads)) is not None:
+        chosen.send()
+        chosen.start(1)
+        given.append(loads.index(chosen))
+    assert given == [0, 1, 0, 1]

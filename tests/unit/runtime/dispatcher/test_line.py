@@ -11,6 +11,7 @@ from litgen_runtime.transport.frames import (
     Run,
     pack_ids,
     pack_json,
+    unpack_amounts,
     unpack_ids,
     unpack_runs,
 )
@@ -19,6 +20,7 @@ from tests.unit.runtime.fakes import FakeTransport
 
 class FakeOwner:
     max_size = 4
+    streams = False
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -86,6 +88,14 @@ def test_send() -> None:
     line.send([ticket(1), ticket(2)])
     (frame,) = FrameReader().feed(bytes(transport.written))
     assert unpack_runs(frame) == [Run(1, 31.0, b"{}"), Run(2, 31.0, b"{}")]
+
+
+def test_allow() -> None:
+    """A stream is told how much further it may go."""
+    line, _, transport = connected()
+    line.allow(ticket(7), 4096)
+    (frame,) = FrameReader().feed(bytes(transport.written))
+    assert (frame.kind, unpack_amounts(frame)) == (Kind.ALLOW, [(7, 4096)])
 
 
 def test_cancel() -> None:

@@ -66,7 +66,19 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     ),
     "endpoints.embed.workers.per_device": ([1, 64], [0, 65, 1.0, "1", True], "a whole number of workers, 1 to 64"),
     "endpoints.embed.workers.gpu_memory_fraction": ([0.01, 1], [0, -0.1, 1.1, NAN, INF, "0.5", True], SHARE),
-    "endpoints.embed.batching": ([{}], [3, True], "a table with max_size and max_wait_s"),
+    "endpoints.embed.streaming": ([{}], [3, True], "a table with max_streams and keep_alive_s"),
+    "endpoints.embed.streaming.max_streams": (
+        [1, 4096],
+        [0, 4097, 8.0, True],
+        "a whole number of streams that one worker advances in turn, 1 to 4096",
+    ),
+    "endpoints.embed.streaming.keep_alive_s": ([0.5, False, -1], [0, True, NAN], TIMEOUT),
+    "endpoints.embed.batching": ([{}], [3, True], "a table with max_size, max_wait_s, max_weight"),
+    "endpoints.embed.batching.max_weight": (
+        [0.5, 4096],
+        [0, -1, NAN, INF, "8", True],
+        "the most that weight() of a batch's requests may sum up to, more than 0",
+    ),
     "endpoints.embed.batching.max_size": (
         [1, 4096],
         [0, 4097, 8.0, "8", True],
@@ -111,6 +123,7 @@ def test_every_key_is_in_the_table() -> None:
                 walk(f"{prefix}{key}.", value)
 
     walk("", choices(batching={}).model_dump())
+    walk("", choices(streaming={}).model_dump())
     assert every - {"service", "endpoints", "endpoints.embed", "shutdown"} == set(KEYS)
 
 
@@ -244,3 +257,10 @@ def test_travels_as_json(timeout_s: object) -> None:
     """The HTTP process reads from the supervisor exactly what the supervisor read."""
     settings = choices(timeout_s=timeout_s, batching={"max_size": 8}, workers={"gpu_memory_fraction": 0.5})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_batching_and_streaming() -> None:
+    """One endpoint is of one kind."""
+    assert refusal(tables(batching={}, streaming={})).startswith(
+        'endpoints.embed.batching is "a table"; expected no such table beside streaming. Remove one of the two in'
+    )

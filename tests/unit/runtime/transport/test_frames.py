@@ -16,10 +16,14 @@ from litgen_runtime.transport.frames import (
     Kind,
     Result,
     Run,
+    pack_amounts,
+    pack_chunks,
     pack_ids,
     pack_json,
     pack_results,
     pack_runs,
+    unpack_amounts,
+    unpack_chunks,
     unpack_ids,
     unpack_results,
     unpack_runs,
@@ -37,6 +41,8 @@ JSON_KINDS = st.sampled_from([Kind.SPEC, Kind.READY, Kind.FAILED])
 MESSAGES = st.one_of(
     st.tuples(st.just(Kind.RUN), st.lists(RUNS, max_size=5)),
     st.tuples(st.just(Kind.RESULT), st.lists(RESULTS, max_size=5)),
+    st.tuples(st.just(Kind.CHUNK), st.lists(st.tuples(IDS, BODIES), max_size=5)),
+    st.tuples(st.just(Kind.ALLOW), st.lists(st.tuples(IDS, st.integers(0, 2**32 - 1)), max_size=5)),
     st.tuples(ID_KINDS, st.lists(IDS, max_size=5)),
     st.tuples(JSON_KINDS, BODIES),
 )
@@ -48,12 +54,21 @@ def pack(kind: Kind, content: Any) -> bytes:
         return b"".join(pack_runs(content))
     if kind is Kind.RESULT:
         return b"".join(pack_results(content))
+    if kind is Kind.CHUNK:
+        return b"".join(pack_chunks(content))
+    if kind is Kind.ALLOW:
+        return pack_amounts(content)
     return pack_json(kind, content) if isinstance(content, bytes) else pack_ids(kind, content)
 
 
 def unpack(frame: Frame, content: Any) -> tuple[Kind, Any]:
     """Return what a frame says, in the shape of ``content``."""
-    readers: dict[Kind, Callable[[Frame], Any]] = {Kind.RUN: unpack_runs, Kind.RESULT: unpack_results}
+    readers: dict[Kind, Callable[[Frame], Any]] = {
+        Kind.RUN: unpack_runs,
+        Kind.RESULT: unpack_results,
+        Kind.CHUNK: unpack_chunks,
+        Kind.ALLOW: unpack_amounts,
+    }
     default: Callable[[Frame], Any] = (lambda f: bytes(f.payload)) if isinstance(content, bytes) else unpack_ids
     return frame.kind, readers.get(frame.kind, default)(frame)
 

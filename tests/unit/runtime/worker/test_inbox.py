@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from litgen_runtime.batching import Reason
+from litgen_runtime.batching import Batcher, Reason
 from litgen_runtime.testing import FakeClock
 from litgen_runtime.worker import inbox as module
-from litgen_runtime.worker.inbox import Inbox
+from litgen_runtime.worker.inbox import Arrival, Inbox
 
 
 class FakeCondition:
@@ -45,10 +45,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeCondition]:
     """Return an inbox whose waiting takes no time."""
-    box = Inbox(max_size, max_wait_s)
+    box = Inbox(Batcher(max_size, max_wait_s))
     changed = FakeCondition(clock)
     box._changed = changed  # type: ignore[assignment]  # stands in for threads
     return box, changed
+
+
+def arrival(key: int, request: str, deadline: float) -> Arrival:
+    """Return a decoded request."""
+    return Arrival(key, request, deadline, 0.0)
 
 
 def taken(box: Inbox) -> Any:
@@ -61,7 +66,7 @@ def taken(box: Inbox) -> Any:
 def test_lone_request_at_once(clock: FakeClock) -> None:
     """A lone request is taken without waiting."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf)])
+    box.add([arrival(1, "a", math.inf)])
     poll = taken(box)
     assert (poll.batch.items, poll.batch.reason) == ([(1, "a")], Reason.ALONE)
     assert changed.waits == []
@@ -70,7 +75,7 @@ def test_lone_request_at_once(clock: FakeClock) -> None:
 def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
     """A partial batch sleeps once, until its window ends."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf), (2, "b", math.inf)])
+    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
     poll = taken(box)
     assert (len(poll.batch.items), poll.batch.reason) == (2, Reason.WINDOW)
     assert changed.waits == [1.0]
@@ -79,7 +84,7 @@ def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
 def test_every_change_wakes(clock: FakeClock) -> None:
     """Arrivals, cancellations and the end wake whoever waits."""
     box, changed = inbox(clock)
-    box.add([(1, "a", math.inf)])
+    box.add([arrival(1, "a", math.inf)])
     box.cancel([1])
     box.close()
     assert changed.notified == 3
@@ -88,7 +93,7 @@ def test_every_change_wakes(clock: FakeClock) -> None:
 def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
     """What was cancelled is given back even when there is nothing to run."""
     box, _ = inbox(clock)
-    box.add([(1, "a", math.inf), (2, "b", math.inf)])
+    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
     box.cancel([1, 2])
     poll = taken(box)
     assert (poll.batch, poll.dropped) == (None, [1, 2])
@@ -97,7 +102,7 @@ def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
 def test_expired_never_runs(clock: FakeClock) -> None:
     """A request past its deadline is given back, not run."""
     box, _ = inbox(clock)
-    box.add([(1, "a", 9.0)])
+    box.add([arrival(1, "a", 9.0)])
     poll = taken(box)
     assert (poll.batch, poll.dropped) == (None, [1])
 
@@ -105,6 +110,6 @@ def test_expired_never_runs(clock: FakeClock) -> None:
 def test_closed(clock: FakeClock) -> None:
     """Once the line has closed there is nothing to run, whatever waits."""
     box, _ = inbox(clock)
-    box.add([(1, "a", math.inf)])
+    box.add([arrival(1, "a", math.inf)])
     box.close()
     assert box.take() is None

@@ -1,0 +1,62 @@
+"""Running batches: what arrives is batched, run in the main thread, and answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from litgen_runtime.batching import Batcher
+from litgen_runtime.transport.frames import DROPPED, Result, pack_batch
+from litgen_runtime.worker.inbox import Arrival, Inbox
+from litgen_runtime.worker.outbox import Outbox
+from litgen_runtime.worker.runner import Runner
+from litgen_runtime.worker.spec import WorkerSpec
+
+
+class Batches:
+    """The work of an ``Endpoint`` or a ``BatchEndpoint``.
+
+    Args:
+        spec: the sizes and windows.
+        runner: the loaded model.
+        outbox: where the answers go.
+    """
+
+    def __init__(self, spec: WorkerSpec, runner: Runner, outbox: Outbox) -> None:
+        self._inbox = Inbox(Batcher(spec.max_size, spec.max_wait_s, spec.max_weight))
+        self._runner = runner
+        self._outbox = outbox
+        self._announces = spec.max_size > 1
+
+    def add(self, arrivals: Sequence[Arrival]) -> None:
+        """Take decoded requests."""
+        self._inbox.add(arrivals)
+
+    def cancel(self, keys: Sequence[int]) -> None:
+        """Nobody waits for these any more: they are not run, or told."""
+        self._inbox.cancel(keys)
+        self._runner.running.cancel(keys)
+
+    def allow(self, amounts: Sequence[tuple[int, int]]) -> None:
+        """Do nothing: whole answers are always allowed."""
+
+    def close(self) -> None:
+        """Let ``run`` end after the present batch."""
+        self._inbox.close()
+
+    def run(self) -> None:
+        """Run batches until closed."""
+        while poll := self._inbox.take():
+            for key in poll.dropped:
+                self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
+            if not poll.batch:
+                continue
+            keys = [key for key, _ in poll.batch.items]
+            self._runner.running.begin(keys)
+            if self._announces:
+                self._outbox.put(pack_batch(keys, poll.batch.reason), here=True)
+            began = time.monotonic()
+            outcomes = self._runner.predict([request for _, request in poll.batch.items])
+            run_s = time.monotonic() - began
+            answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
+            self._outbox.put(answers, here=self._inbox.is_empty)

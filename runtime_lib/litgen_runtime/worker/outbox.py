@@ -1,0 +1,111 @@
+"""What leaves a worker: answers are encoded, gathered into frames and written."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import queue
+import socket
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from litgen_runtime.transport.frames import Result, pack_chunks, pack_results
+from litgen_runtime.worker.codec import Codec
+
+Outcomes: TypeAlias = list[tuple[int, float, Any]]  # id, seconds run, what predict returned or raised
+
+
+class Chunk(NamedTuple):
+    """One item of a stream."""
+
+    id: int
+    body: bytes
+
+
+Item: TypeAlias = bytes | Outcomes | Chunk | Result | None
+
+
+class Outbox:
+    """Encodes and writes, on whichever thread has nothing better to do.
+
+    That is the running thread while nothing waits to be run: a lone request's answer is not handed over once more.
+    Otherwise it is a thread of its own, so that encoding and writing overlap with ``predict``.
+
+    Args:
+        sock: the worker's end of its socketpair.
+        codec: how this endpoint's answers are encoded.
+    """
+
+    def __init__(self, sock: socket.socket, codec: Codec) -> None:
+        self._socket = sock
+        self._codec = codec
+        self._queue: queue.SimpleQueue[tuple[bool, Item]] = queue.SimpleQueue()
+        self._turn = threading.Lock()  # held by who writes
+        self._handed = self._written = 0  # of what has its order; each is changed by one thread only
+        self._writer = threading.Thread(target=self._write, name="line-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._writer.start()
+
+    def put(self, item: bytes | Outcomes | Chunk | Result, *, here: bool) -> None:
+        """Send something, in the order of these calls, all of which the running thread makes.
+
+        Args:
+            item: what to send.
+            here: whether this thread has time to do it, should the writer be idle.
+        """
+        if here and self._handed == self._written and self._turn.acquire(blocking=False):
+            try:
+                self._send([item])
+            finally:
+                self._turn.release()
+        else:
+            self._handed += 1
+            self._queue.put((True, item))
+
+    def put_aside(self, result: Result) -> None:
+        """Send the answer of what never ran; from any thread, in no order."""
+        self._queue.put((False, result))
+
+    def finish(self) -> None:
+        """Wait until everything handed over has been written."""
+        self._queue.put((False, None))
+        self._writer.join()
+
+    def _write(self) -> None:
+        finished = False
+        while not finished:
+            waiting = [self._queue.get()]
+            while not self._queue.empty():
+                waiting.append(self._queue.get())
+            items = [item for _, item in waiting]
+            finished = items[-1] is None
+            with self._turn:
+                self._send(items)
+            self._written += sum(in_order for in_order, _ in waiting)
+
+    def _send(self, items: Sequence[Item]) -> None:
+        with contextlib.suppress(OSError):  # the HTTP process is gone; the reader ends the worker
+            self._socket.sendall(b"".join(self._packed(items)))
+
+    def _packed(self, items: Sequence[Item]) -> list[bytes]:
+        """Gather: one frame for all the answers between two notices, or for all the chunks between two answers."""
+        buffers: list[bytes] = []
+        for kind, group in itertools.groupby(items, key=_kind):
+            together: list[Any] = list(group)
+            if kind is bytes:
+                buffers += together
+            elif kind is Chunk:
+                buffers += pack_chunks(together)
+            elif kind is Result:
+                buffers += pack_results([result for item in together for result in self._results(item)])
+        return buffers
+
+    def _results(self, item: Any) -> Iterable[Result]:
+        return (item,) if isinstance(item, Result) else [self._codec.encode(*outcome) for outcome in item]
+
+
+def _kind(item: Item) -> type[Any]:
+    return Result if isinstance(item, list) else type(item)
