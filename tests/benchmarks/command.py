@@ -60,19 +60,15 @@ def main(works: str, contenders: str, turns: int, idle_s: float, load_s: int, ou
     plan = Plan(turns, idle_s, load_s, _some(WORKS, works), _some(CONTENDERS, contenders))
     output = output or (_PAGE if plan.complete else None)
     try:
-        page = _measured(plan, output, say)
+        _measure(plan, output, say)
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(page)
-    if output:
-        output.write_text(page, encoding="utf-8")
-        say(f"written to {output}")
-    else:
-        say("a part of a run is not written; --output FILE writes it")
+    say(f"written to {output}" if output else "a part of a run is not written; --output FILE writes it")
 
 
-def _measured(plan: Plan, output: Path | None, say: Callable[[str], None]) -> str:
+def _measure(plan: Plan, output: Path | None, say: Callable[[str], None]) -> None:
     load.require()
+    drawing = environments.make("plot", plot.REQUIREMENTS) if output else None
     where = machine.described()
     made, versions = _environments(plan, say)
     commands = None
@@ -83,11 +79,12 @@ def _measured(plan: Plan, output: Path | None, say: Callable[[str], None]) -> st
         say("litgen --help, litgen new, copier copy")
         commands = generating.measure(generator, _COMMANDS)
     results = serving.measure(made, plan, say)
-    picture = output.with_suffix(".svg") if output else None
-    if picture:
-        say("the plot")
-        plot.write(results, plan, environments.make("plot", plot.REQUIREMENTS), picture.resolve())
-    return report.written(where, versions, commands, results, plan, picture.name if picture else None)
+    picture = output.with_suffix(".svg").resolve() if output else None
+    page = report.written(where, versions, commands, results, plan, picture.name if picture else None)
+    click.echo(page)
+    if output and picture and drawing:
+        output.write_text(page, encoding="utf-8")
+        plot.write(results, plan, drawing, picture)
 
 
 def _environments(plan: Plan, say: Callable[[str], None]) -> tuple[dict[Contender, Environment], list[tuple[str, str]]]:
