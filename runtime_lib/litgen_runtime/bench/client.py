@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import cast
+from typing import Any, cast
 
 import httptools
 
@@ -27,7 +27,9 @@ class Tally:
         self.latencies = Latencies()
         self.firsts = Latencies()  # until the first item of a stream
         self.recent = Latencies()  # since the last line of progress
+        self.recent_items = 0
         self.failures: Counter[str] = Counter()  # by status and code
+        self.details: dict[str, str] = {}  # what the first one of each said
         self.items = 0
 
     @property
@@ -114,8 +116,9 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._began = 0.0
-        self._asked = False
-        self._forget()
+        self._asked = self._broken = self._has_item = False
+        self._status = 0
+        self._error = self._mark = self._line = b""
 
     def abort(self) -> None:
         """Close it at once."""
@@ -169,7 +172,9 @@ class Connection(asyncio.Protocol):
             self._count(self._line)
         tally = self._load.tally
         if self._status >= 400 or self._broken:
-            tally.failures[_named(self._status, self._error)] += 1
+            name, detail = _named(self._status, self._error)
+            tally.failures[name] += 1
+            tally.details.setdefault(name, detail)
         else:
             seconds = time.perf_counter() - self._began
             tally.latencies.record(seconds)
@@ -203,6 +208,7 @@ class Connection(asyncio.Protocol):
         if not line.startswith(self._mark):
             return
         self._load.tally.items += 1
+        self._load.tally.recent_items += 1
         if not self._has_item:
             self._has_item = True
             self._load.tally.firsts.record(time.perf_counter() - self._began)
@@ -212,11 +218,16 @@ class Connection(asyncio.Protocol):
         self.abort()
 
 
-def _named(status: int, body: bytes) -> str:
-    """Name a failure: its status, and the code of a problem document."""
+def _named(status: int, body: bytes) -> tuple[str, str]:
+    """Name a failure, by its status and the code of a problem document, and say what that says."""
     try:
         problem = json.loads(body)
         problem = problem.get("error", problem)
-        return f"{problem.get('status', status)} {problem['code']}"
+        return f"{problem.get('status', status)} {problem['code']}", _said(problem)
     except (ValueError, KeyError, AttributeError, TypeError):
-        return f"{status}" if status >= 400 else "stream broken off"
+        return (f"{status}" if status >= 400 else "stream broken off"), ""
+
+
+def _said(problem: dict[str, Any]) -> str:
+    fields = (f"{error['pointer'] or 'the body'}: {error['detail']}" for error in problem.get("errors") or ())
+    return "; ".join(fields) or str(problem.get("detail", ""))
