@@ -143,11 +143,13 @@ async def _load(
     """Wait for the service, warm it up, and count for the time that was asked for."""
     target = asked.target(url)
     await _ready(url, asked, service, stop, say)
+    before = await _read_metrics(url, asked)
     load = Load(target, 0 if stop.is_set() else options.connections)
     try:
-        await _pause(stop, options.warm_up_s)
-        before = await _read_metrics(url, asked)
-        load.counted()
+        if options.warm_up_s:
+            await _pause(stop, options.warm_up_s)
+            before = await _read_metrics(url, asked)
+            load.counted()
         began = time.monotonic()
         await _watch(load, options, service, stop, say)
         tally, seconds = load.counted(), time.monotonic() - began
