@@ -12,7 +12,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 export UV_LINK_MODE ?= hardlink
 
-.PHONY: demo test test-unit test-rest lint bench examples questions release clean
+.PHONY: demo test test-unit test-rest test-gpu lint bench examples questions release clean
 
 $(VENV)/ready: pyproject.toml runtime_lib/pyproject.toml
 	@echo "== making the environment in $(VENV)"
@@ -32,7 +32,11 @@ test-unit: $(VENV)/ready ## Pure logic, no processes: under a minute
 
 test-rest: $(VENV)/ready ## Real processes, real renders, real faults
 	@echo "== integration, fault, template and end-to-end tests"
-	$(RUN) -m pytest tests/integration tests/faults tests/template tests/e2e -n $(WORKERS) --dist loadgroup -q --durations 10
+	$(RUN) -m pytest tests/integration tests/faults tests/template tests/e2e tests/gpu -n $(WORKERS) --dist loadgroup -q --durations 10
+
+test-gpu: $(VENV)/ready ## On a machine with an NVIDIA GPU, and a torch with CUDA installed into the environment
+	@echo "== tests of a real GPU"
+	$(RUN) -m pytest tests/gpu -q
 
 lint: $(VENV)/ready ## Format, lint, types
 	@echo "== lint"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Mapping
 
 from litgen_runtime.errors import SettingsError
@@ -12,13 +13,17 @@ def resolve_devices(choice: str, key: str, cuda_count: int) -> list[str]:
     """Return the devices that a choice means.
 
     Args:
-        choice: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:0,2"``.
+        choice: ``"auto"``, ``"cpu"``, ``"mps"``, ``"cuda"`` or ``"cuda:0,2"``.
         key: the key that says it, for the message.
         cuda_count: how many CUDA devices are visible.
 
     Raises:
-        SettingsError: a CUDA device is asked for that is not there.
+        SettingsError: a device is asked for that is not there.
     """
+    if choice == "mps":
+        if sys.platform != "darwin":
+            raise SettingsError(f'{key} is "mps", Apple\'s GPU, which only macOS has. Use "auto", "cpu" or "cuda".')
+        return ["mps"]
     if choice == "cpu" or (choice == "auto" and not cuda_count):
         return ["cpu"]
     if choice in ("auto", "cuda"):

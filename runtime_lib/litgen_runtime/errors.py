@@ -21,6 +21,7 @@
         ├── InternalError          500 internal-error
         ├── PredictFailed          500 predict-failed
         ├── InvalidResult          500 invalid-result
+        ├── OutOfMemory            500 out-of-memory
         ├── KillsWorkers           500 kills-workers
         ├── Loading                503 loading
         ├── QueueFull              503 queue-full
@@ -237,6 +238,12 @@ class RunTooLong(RequestError):
     """A run took longer than ``run_limit_s``, and its worker was ended."""
 
     status, code, title = 504, "run-too-long", "The run took too long"
+
+
+class OutOfMemory(RequestError):
+    """The device has too little memory for the request, or for its batch where that must not run in parts."""
+
+    status, code, title = 500, "out-of-memory", "The device has too little memory"
 
 
 class KillsWorkers(RequestError):

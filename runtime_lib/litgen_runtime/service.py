@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from litgen_runtime import logs
+from litgen_runtime.cores import usable_cores
 from litgen_runtime.devices import cuda_count
 from litgen_runtime.errors import SettingsError, StartupError
 from litgen_runtime.settings import Settings, load
@@ -67,7 +68,7 @@ class Service:
         logs.start("supervisor")
         try:
             _check_platform()
-            plan = plan_workers(self.settings, cuda_count(os.environ))
+            plan = plan_workers(self.settings, cuda_count(os.environ), usable_cores())
             keys = read_keys(os.environ) if self.settings.shutdown.api else []
             listener = listener or _listen(self.settings)
         except (SettingsError, StartupError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import MARK, ROOT, SERVICES, Marked, config, endpoint, square
+from tests.services import MARK, ROOT, SERVICES, Marked, config, endpoint, serving, square
 
 LIMIT_S = 60
 
@@ -29,14 +29,14 @@ def start(marked: Marked, path: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def loading(handler: str, workers: int = 1, path: str = "/x") -> object:
+def loading(handler: str, workers: int = 1, path: str = "/x", **choices: object) -> object:
     """Return an endpoint of ``services/loading.py``."""
-    return endpoint(f"loading:{handler}", path, "Number", "Number", workers={"per_device": workers})
+    return endpoint(f"loading:{handler}", path, "Number", "Number", workers={"per_device": workers, **choices})
 
 
 def test_setup_raising_ends_the_service(tmp_path: Path, marked: Marked) -> None:
     """An exception of setup in each of three workers gives one error with the owner's traceback, and exit code 3."""
-    code, said = start(marked, config(tmp_path, {"bad": loading("Raises", 3), "good": square()}))
+    code, said = start(marked, config(tmp_path, {"bad": loading("Raises", 3, max_restarts=0), "good": square()}))
     assert code == 3
     assert said.count("FileNotFoundError: weights.bin is not there") == 1
     assert said.count("Traceback") == 1
@@ -44,6 +44,25 @@ def test_setup_raising_ends_the_service(tmp_path: Path, marked: Marked) -> None:
     assert "runtime_lib" not in said
     assert said.count("the service cannot start") == 1
     assert "ready: " not in said
+
+
+def test_setup_is_tried_again(tmp_path: Path, marked: Marked) -> None:
+    """Setup is tried max_restarts times more, with a line each; the last error has the owner's traceback."""
+    code, said = start(marked, config(tmp_path, {"bad": loading("Raises", max_restarts=2)}))
+    assert code == 3
+    for delay_s in ("0.5", "1.0"):
+        words = f"bad[0] on cpu: setup failed; tried again in {delay_s} s: FileNotFoundError: weights.bin is not there"
+        assert said.count(words) == 1
+    assert "the service cannot start: bad[0] on cpu: setup failed 3 times, with max_restarts = 2" in said
+    assert said.count("Traceback") == 1
+
+
+def test_setup_that_succeeds_in_the_end(tmp_path: Path) -> None:
+    """A setup that fails now and then does not keep a service from starting."""
+    path = config(tmp_path, {"x": loading("Gradually")})
+    with serving(path, env={"LITGEN_TEST_TICKETS": str(tmp_path)}) as service:
+        assert service.post("/x", {"x": 3}).json() == {"x": 3}
+        assert service.log().count("setup failed; tried again") == 3
 
 
 def test_setup_raising_what_cannot_be_printed(tmp_path: Path, marked: Marked) -> None:
@@ -56,11 +75,11 @@ def test_setup_raising_what_cannot_be_printed(tmp_path: Path, marked: Marked) ->
 
 @pytest.mark.parametrize(("handler", "cause"), [("Exits", "exit code 7"), ("Killed", "SIGKILL")])
 def test_setup_ending_its_process(tmp_path: Path, marked: Marked, handler: str, cause: str) -> None:
-    """A process that ends three times while loading for the first time ends the service."""
+    """A process that ends once more than max_restarts while loading for the first time ends the service."""
     code, said = start(marked, config(tmp_path, {"bad": loading(handler)}))
     assert code == 3
-    assert f"the service cannot start: bad[0] on cpu: ended again while loading ({cause})" in said
-    assert said.count(f"ended ({cause}); a new one starts in") == 2
+    assert f"the service cannot start: bad[0] on cpu: ended while loading ({cause}) 4 times" in said
+    assert said.count(f"ended ({cause}); a new one starts in") == 3
 
 
 def test_setup_calling_sys_exit(tmp_path: Path, marked: Marked) -> None:
@@ -124,6 +143,21 @@ def test_a_taken_port(tmp_path: Path, marked: Marked) -> None:
         code, said = start(marked, config(tmp_path, {"x": square()}), "--port", str(port))
     assert code == 3
     assert f'cannot listen on service.host "127.0.0.1", service.port {port}: Address already in use' in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"min_ready": 3, "per_device": 2}, "endpoints.x.workers.min_ready is 3; expected at most 2, the number of"),
+        ({"devices": "mps"}, 'endpoints.x.workers.devices is "mps", Apple\'s GPU, which only macOS has'),
+    ],
+)
+def test_workers_that_cannot_be(tmp_path: Path, marked: Marked, choices: dict[str, object], words: str) -> None:
+    """More ready workers than there are, and a device of another system, are refused before anything starts."""
+    code, said = start(marked, config(tmp_path, {"x": square(workers=choices)}))
+    assert code == 3
+    assert words in said
     assert "Traceback" not in said
 
 

@@ -23,6 +23,7 @@ class Load:
     running: int = 0
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
     reserved: bool = False  # kept free for a request that has to run alone
+    retired: bool = False  # gets no more requests
 
     @property
     def held(self) -> int:
@@ -82,7 +83,7 @@ def choose(loads: Iterable[L]) -> L | None:
     """Return who takes the next request: an idle worker first, its batch filled up before the next one's is begun."""
     best, best_rank = None, (0, 0)
     for load in loads:
-        if load.reserved or load.held >= load.credit:
+        if load.reserved or load.retired or load.held >= load.credit:
             continue
         rank = load.rank
         if best is None or rank < best_rank:

@@ -84,7 +84,7 @@ class Dispatcher:
     @property
     def workers(self) -> int:
         """Workers that take requests."""
-        return len(self._lines)
+        return sum(not load.retired for load in self._lines)
 
     def submit(self, body: bytes, arrived: float, at_most_s: float = _NEVER) -> Ticket:
         """Queue a request.
@@ -213,8 +213,8 @@ class Dispatcher:
 
     def _pump_suspects(self, now: float) -> None:
         """Send what ran when a worker died, each alone: to an idle worker, or to one that is kept free until it is."""
-        while self._waiting.suspects and self._lines:
-            line = min(self._lines.values(), key=lambda line: (line.load.held > 0, not line.load.reserved))
+        while self._waiting.suspects and (lines := [line for load, line in self._lines.items() if not load.retired]):
+            line = min(lines, key=lambda line: (line.load.held > 0, not line.load.reserved))
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from litgen_runtime.dispatcher.assign import Load, StreamLoad
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.transport.frames import (
+    DROPPED,
     Frame,
     FrameReader,
     Kind,
@@ -20,6 +21,13 @@ from litgen_runtime.transport.frames import (
     pack_ids,
     pack_runs,
 )
+
+
+class Failed(Protocol):
+    """Who is told that a worker could not load."""
+
+    def __call__(self, error: str, *, final: bool) -> None:
+        """Take what it said; ``final``: it did not get as far as ``setup``."""
 
 
 class Owner(Protocol):
@@ -42,20 +50,21 @@ class WorkerLine(asyncio.Protocol):
     """One worker, from its birth to its end, and what it holds.
 
     Args:
-        worker_id: the place that it fills.
+        worker_id: the supervisor's number for its process.
         owner: the dispatcher of its endpoint.
         loaded: told how many seconds ``setup`` took.
-        failed: told why ``setup`` failed.
+        failed: told why it could not load.
     """
 
-    def __init__(
-        self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Callable[[str], None]
-    ) -> None:
+    def __init__(self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Failed) -> None:
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
         self.told = False  # what runs has been told to stop
         self.doomed = False  # it did not, and the worker is being killed
+        self.answered = 0
+        self.ending = False  # the worker has said that it runs nothing more
+        self._retired: Callable[[], None] | None = None
         self._tells_starts = owner.streams or owner.max_size > 1
         self._free_since = 0.0
         self._owner = owner
@@ -79,7 +88,10 @@ class WorkerLine(asyncio.Protocol):
                 self._loaded(json.loads(bytes(frame.payload))["load_s"])
                 self._owner.join(self)
             elif frame.kind is Kind.FAILED:
-                self._failed(json.loads(bytes(frame.payload))["error"])
+                failure = json.loads(bytes(frame.payload))
+                self._failed(failure["error"], final=failure["final"])
+            elif frame.kind is Kind.ENDING:
+                self._give_back()
             else:
                 self._owner.receive(self, frame)
 
@@ -105,10 +117,14 @@ class WorkerLine(asyncio.Protocol):
         self.load.finish(result.run_s, started=self._tells_starts and ticket.started is not None)
         self._free_since = now
         self.told = False
+        self.answered += result.status != DROPPED
+        self._end_if_done()
         return ticket
 
     def running(self) -> list[Ticket]:
         """Return what the worker runs now. If it says nothing of starts, it is the oldest it holds."""
+        if self.ending:
+            return []
         if self._tells_starts:
             return [ticket for ticket in self.tickets.values() if ticket.started is not None]
         return list(self.tickets.values())[:1]
@@ -138,6 +154,24 @@ class WorkerLine(asyncio.Protocol):
         """Let a stream go on: its client has taken so many bytes."""
         if self._transport is not None:
             self._transport.write(pack_amounts([(ticket.id, amount)]))
+
+    def retire(self, done: Callable[[], None]) -> None:
+        """Get no more requests; once all it holds is answered, the line closes and ``done`` is called."""
+        self.load.retired = True
+        self._retired = done
+        self._end_if_done()
+
+    def _give_back(self) -> None:
+        """The worker ends with its line, and nothing of what it holds has run or will."""
+        self.ending = self.load.retired = True
+        for ticket in self.tickets.values():
+            ticket.started = None
+
+    def _end_if_done(self) -> None:
+        if self._retired is not None and not self.tickets:
+            done, self._retired = self._retired, None
+            self.close()
+            done()
 
     def close(self) -> None:
         """Let the worker read the end of its line, after which it ends itself."""

@@ -58,6 +58,7 @@ class Stats:
         self.refusals: Counter[str] = Counter()  # by problem code
         self.cancellations: Counter[str] = Counter()  # client-gone, timeout
         self.deaths: Counter[str] = Counter()  # by cause
+        self.recycles: Counter[str] = Counter()  # by the key that asked for it
         self.batches: Counter[str] = Counter()  # by the reason for which they went
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self.items = 0  # of streams

@@ -16,7 +16,6 @@ import uvloop
 
 from litgen_runtime import logs
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
-from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.http.app import Front
 from litgen_runtime.http.door import Door
@@ -28,10 +27,11 @@ from litgen_runtime.http.server import Server
 from litgen_runtime.http.shutdown_api import ShutdownApi
 from litgen_runtime.http.site import Site
 from litgen_runtime.http.streaming import StreamDoor
+from litgen_runtime.http.workers import Workers
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
 from litgen_runtime.tracebacks import describe
-from litgen_runtime.transport.control import Control
+from litgen_runtime.transport.control import BEAT_S, Control
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +52,15 @@ class HttpProcess:
         self._control = control
         self._shutdown_keys = shutdown_keys
         self._settings = settings
-        self._lifecycle = Lifecycle(workers)
+        min_ready = {name: endpoint.workers.min_ready for name, endpoint in settings.endpoints.items()}
+        self._lifecycle = Lifecycle(workers, min_ready=min_ready)
         self._lifecycle.site_loading = settings.service.configure is not None
-        self._dispatchers = {
-            name: Dispatcher(name, endpoint, self._kill) for name, endpoint in settings.endpoints.items()
-        }
-        self._lines: dict[int, WorkerLine] = {}
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._workers = Workers(self._lifecycle, self._dispatchers, self._tell)
+        for name, endpoint in settings.endpoints.items():
+            self._dispatchers[name] = Dispatcher(name, endpoint, self._workers.kill)
         self._site = Site(settings)
-        probes = Probes(self._lifecycle, self._dispatchers)
+        probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s)
         self._server = Server(
             Front(dict.fromkeys(PATHS, probes), self._routes(), self._site, self._lifecycle),
             settings.service,
@@ -67,8 +68,9 @@ class HttpProcess:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
-            "worker": self._adopt,
-            "worker_gone": self._lost,
+            "worker": self._workers.adopt,
+            "worker_gone": self._workers.gone,
+            "retire": self._workers.retire,
             "drain": lambda _: self._spawn(self._drain()),
             "close_workers": lambda _: self._close_workers(),
             "exit": lambda _: self._exit(),
@@ -97,6 +99,7 @@ class HttpProcess:
     def _listening(self) -> None:
         self._tell({"do": "listening"})
         self._spawn(self._load_site())
+        self._spawn(self._beat())
 
     async def _load_site(self) -> None:
         try:
@@ -104,6 +107,12 @@ class HttpProcess:
             self._lifecycle.site_loaded()
         except BaseException as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything, SystemExit too
             self._tell({"do": "failed", "error": describe(error)})
+
+    async def _beat(self) -> None:
+        """Say again and again that this loop turns: when it does not, the supervisor starts another process."""
+        while True:
+            self._control.offer({"do": "alive", "answered": self._workers.answered()})
+            await asyncio.sleep(BEAT_S)
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._control.send(message)
@@ -119,42 +128,6 @@ class HttpProcess:
     def _take(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             self._commands[message["do"]](message)
-
-    def _adopt(self, message: dict[str, Any]) -> None:
-        worker_id = message["id"]
-        if message["fd"] is None:
-            log.error("no descriptor is free for the line to a new worker")
-            self._tell({"do": "worker_unreachable", "id": worker_id})
-            return
-        sock = socket.socket(fileno=message["fd"])
-        self._let_go(worker_id)
-        self._lifecycle.loading(worker_id)
-        dispatcher = self._dispatchers[self._lifecycle.workers[worker_id].endpoint]
-
-        def loaded(load_s: float) -> None:
-            self._lifecycle.ready(worker_id, load_s)
-            self._tell({"do": "worker_ready", "id": worker_id})
-
-        def failed(error: str) -> None:
-            self._tell({"do": "worker_failed", "id": worker_id, "error": error})
-
-        line = self._lines[worker_id] = WorkerLine(worker_id, dispatcher, loaded, failed)
-        self._spawn(line.connect(sock))
-
-    def _lost(self, message: dict[str, Any]) -> None:
-        self._let_go(message["id"])
-        self._lifecycle.lost(message["id"])
-        endpoint = self._lifecycle.workers[message["id"]].endpoint
-        self._dispatchers[endpoint].stats.deaths[message["cause"]] += 1
-
-    def _let_go(self, worker_id: int) -> None:
-        """Cut the line of a worker that has ended: something that it forked may hold the other end."""
-        line = self._lines.pop(worker_id, None)
-        if line is not None:
-            line.abort()
-
-    def _kill(self, line: WorkerLine, cause: str) -> None:
-        self._tell({"do": "kill_worker", "id": line.worker_id, "cause": cause})
 
     async def _drain(self) -> None:
         """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,9 @@ class WorkerState:
     since: float = 0.0
     load_s: float | None = None
     restarts: int = 0
+    recycles: int = 0
+    last_death: str | None = None  # the cause
+    last_error: str | None = None  # what ``setup`` raised last
 
 
 class Lifecycle:
@@ -36,14 +41,18 @@ class Lifecycle:
     Args:
         workers: every worker that the choices ask for.
         clock: monotonic seconds.
+        min_ready: how many workers an endpoint needs to be ready, by name; 1 where it is not named.
     """
 
-    def __init__(self, workers: list[WorkerState], clock: Any = time.monotonic) -> None:
+    def __init__(
+        self, workers: list[WorkerState], clock: Any = time.monotonic, min_ready: Mapping[str, int] | None = None
+    ) -> None:
         self.workers = {worker.id: worker for worker in workers}
         self.site_loading = False  # the owner's ``configure`` has not run yet
         self.draining = False
         self.refusing = False
         self.in_flight = 0
+        self._min_ready = min_ready or {}
         self._clock = clock
         for worker in workers:
             worker.since = clock()
@@ -71,10 +80,18 @@ class Lifecycle:
         self.site_loading = False
         self._say_ready()
 
-    def lost(self, worker_id: int) -> None:
-        """The process is gone; another one will be started."""
+    def lost(self, worker_id: int, state: str, cause: str, error: str | None = None) -> None:
+        """The process is gone; another one will be started (``restarting``) or loads already (``loading``).
+
+        Args:
+            worker_id: its place.
+            state: what the place does now.
+            cause: of the end.
+            error: what ``setup`` raised, if that was it.
+        """
         worker = self.workers[worker_id]
-        worker.state, worker.since, worker.restarts = ("restarting", self._clock(), worker.restarts + 1)
+        worker.state, worker.since, worker.restarts = (state, self._clock(), worker.restarts + 1)
+        worker.last_death, worker.last_error = cause, error or worker.last_error
 
     def has_served(self, endpoint: str) -> bool:
         """Whether a worker of this endpoint has ever been ready: from then on requests queue for the next one."""
@@ -83,13 +100,13 @@ class Lifecycle:
     def missing(self, endpoint: str | None = None) -> list[str]:
         """Say what the service, or one endpoint, waits for, a line each.
 
-        Until every worker has loaded once, that is every worker that has not; afterwards, only an endpoint
-        without any worker.
+        Until every worker has loaded once, that is every worker that has not; afterwards, only those of an endpoint
+        with fewer ready workers than its ``min_ready``.
         """
         absent = [w for w in self.workers.values() if w.state != "ready" and endpoint in (None, w.endpoint)]
         if self._was_ready:
-            served = {worker.endpoint for worker in self.workers.values() if worker.state == "ready"}
-            absent = [worker for worker in absent if worker.endpoint not in served]
+            ready = Counter(worker.endpoint for worker in self.workers.values() if worker.state == "ready")
+            absent = [w for w in absent if ready[w.endpoint] < self._min_ready.get(w.endpoint, 1)]
         now = self._clock()
         lines = [f"{worker.label}: {worker.state} ({now - worker.since:.1f} s)" for worker in absent]
         return ["service.configure: running", *lines] if self.site_loading and endpoint is None else lines

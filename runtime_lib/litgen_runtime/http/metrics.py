@@ -43,6 +43,12 @@ _COUNTERS: tuple[tuple[str, str, str, Callable[[Stats], Counter[Any]]], ...] = (
         lambda stats: stats.deaths,
     ),
     (
+        "worker_recycles",
+        "Workers replaced while they worked, by the key that asked for it",
+        "cause",
+        lambda stats: stats.recycles,
+    ),
+    (
         "batches",
         "Batches by the reason for which they went",
         "reason",

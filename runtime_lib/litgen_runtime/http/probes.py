@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import MethodNotAllowed
-from litgen_runtime.http.lifecycle import Lifecycle
+from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Receive, Scope, Send, header, request_id_of, send_json
 
 PATHS = ("/livez", "/readyz", "/health")
@@ -21,11 +21,18 @@ class Probes:
     Args:
         lifecycle: where the service stands.
         dispatchers: the endpoints' queues, by name.
+        busy_for_s: says for how long the present run of a worker has gone on, in seconds; None: it runs nothing.
     """
 
-    def __init__(self, lifecycle: Lifecycle, dispatchers: Mapping[str, Dispatcher]) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        dispatchers: Mapping[str, Dispatcher],
+        busy_for_s: Callable[[int], float | None] = lambda _: None,
+    ) -> None:
         self._lifecycle = lifecycle
         self._dispatchers = dispatchers
+        self._busy_for_s = busy_for_s
         self._started = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,16 +59,7 @@ class Probes:
             name: {
                 "queued": dispatcher.queued,
                 "workers": [
-                    {
-                        "id": worker.id,
-                        "device": worker.device,
-                        "state": worker.state,
-                        "for_s": round(now - worker.since, 1),
-                        "load_s": None if worker.load_s is None else round(worker.load_s, 3),
-                        "restarts": worker.restarts,
-                    }
-                    for worker in self._lifecycle.workers.values()
-                    if worker.endpoint == name
+                    self._worker(worker, now) for worker in self._lifecycle.workers.values() if worker.endpoint == name
                 ],
             }
             for name, dispatcher in self._dispatchers.items()
@@ -71,3 +69,21 @@ class Probes:
             "in_flight": self._lifecycle.in_flight,
             "endpoints": endpoints,
         }
+
+    def _worker(self, worker: WorkerState, now: float) -> dict[str, Any]:
+        return {
+            "id": worker.id,
+            "device": worker.device,
+            "state": worker.state,
+            "for_s": round(now - worker.since, 1),
+            "load_s": _rounded(worker.load_s, 3),
+            "busy_for_s": _rounded(self._busy_for_s(worker.id), 1),
+            "restarts": worker.restarts,
+            "recycles": worker.recycles,
+            "last_death": worker.last_death,
+            "last_error": worker.last_error,
+        }
+
+
+def _rounded(seconds: float | None, digits: int) -> float | None:
+    return None if seconds is None else round(seconds, digits)

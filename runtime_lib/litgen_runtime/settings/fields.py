@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([KMG]?i?B)", re.IGNORECASE)
-_DEVICES = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2}))*)?")
+_DEVICES = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2}))*)?")
 
 
 def _bytes(value: object) -> object:
@@ -65,6 +65,22 @@ Bytes = Annotated[
     BeforeValidator(_bytes),
     Field(ge=1, le=2**31, description='a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'),
 ]
+Memory = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=1_000_000, le=2**44, description='a size of at least "1MB", such as "2GB", at most "16384GiB"'),
+]
+
+
+def _threads(value: object) -> object:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 256):
+        raise PydanticCustomError("threads", "not a number of threads")
+    return value
+
+
+Threads = Annotated[
+    int | Literal["auto"], PlainValidator(_threads), Field(description='"auto" or a whole number of threads, 1 to 256')
+]
 Name = Annotated[
     str,
     Field(
@@ -96,4 +112,6 @@ UrlPath = Annotated[
         description='a path such as "/embed": "/" and then letters, digits and ._~- only',
     ),
 ]
-Devices = Annotated[str, BeforeValidator(_devices), Field(description='"auto", "cpu", "cuda", "cuda:0" or "cuda:0,2"')]
+Devices = Annotated[
+    str, BeforeValidator(_devices), Field(description='"auto", "cpu", "mps", "cuda", "cuda:0" or "cuda:0,2"')
+]

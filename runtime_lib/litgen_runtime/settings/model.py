@@ -12,10 +12,12 @@ from litgen_runtime.settings.fields import (
     Bytes,
     Devices,
     EndpointName,
+    Memory,
     Name,
     PositiveSeconds,
     Reference,
     Seconds,
+    Threads,
     Timeout,
     UrlPath,
 )
@@ -47,6 +49,7 @@ class ServiceSettings(_Table):
     max_json_bytes: Bytes = 10_000_000
     header_timeout_s: PositiveSeconds = 10.0
     body_timeout_s: PositiveSeconds = 30.0
+    hang_timeout_s: Timeout = 30.0
     configure: Reference | None = Field(None, description='"package.module:callable", given the FastAPI app')
 
 
@@ -59,14 +62,23 @@ class WorkerSettings(_Table):
         default=None, description="a share of the GPU's memory for each worker, more than 0, at most 1"
     )
 
+    threads: Threads = "auto"
+    min_ready: Annotated[int, Field(ge=1, le=4096, description="a whole number of workers, at least 1")] = 1
+    max_restarts: Annotated[int, Field(ge=0, le=1000, description="a whole number of restarts, 0 to 1000")] = 3
+    max_requests: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        default=None, description="a whole number of requests, at least 1, after which a worker is replaced"
+    )
+    max_memory: Memory | None = Field(
+        default=None, description='a size of at least "1MB", such as "2GB", past which a worker is replaced'
+    )
+
     @model_validator(mode="after")
     def _share(self) -> WorkerSettings:
         if self.gpu_memory_fraction is None:
             return self
-        if self.devices == "cpu":
-            raise _advice(
-                "gpu_memory_fraction", self.gpu_memory_fraction, 'no such key with devices = "cpu"', "Remove it"
-            )
+        if self.devices in ("cpu", "mps"):
+            without = f'no such key with devices = "{self.devices}"'
+            raise _advice("gpu_memory_fraction", self.gpu_memory_fraction, without, "Remove it")
         if self.gpu_memory_fraction * self.per_device > 1 + 1e-9:
             raise _advice(
                 "gpu_memory_fraction",

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 30.0
-_MAX_FAILED_LOADS = 3
 
 
 @dataclass
 class Restarts:
-    """The history of one worker's place."""
+    """The history of one place.
 
+    Args:
+        max_restarts: how often it is started again before it has ever been ready.
+    """
+
+    max_restarts: int = 3
     served: bool = False  # has ever finished loading
     failures: int = 0  # ends in a row without having been ready
 
@@ -27,6 +31,6 @@ class Restarts:
         A place that has served keeps being filled, whatever happens: a client's request must not stop a service.
         """
         self.failures += 1
-        if not self.served and self.failures >= _MAX_FAILED_LOADS:
+        if not self.served and self.failures > self.max_restarts:
             return None
-        return min(_FIRST_DELAY_S * 2.0 ** (self.failures - 1), _MAX_DELAY_S)
+        return min(_FIRST_DELAY_S * 2.0 ** (min(self.failures, 32) - 1), _MAX_DELAY_S)

@@ -12,6 +12,7 @@ from typing import Any
 
 _LENGTH = struct.Struct("<I")
 _MAX_FDS = 32
+BEAT_S = 1.0  # how often the HTTP process says that it is alive
 
 
 class Control:
@@ -40,6 +41,17 @@ class Control:
         except OSError:  # broken, reset, or closed here since its process has ended
             return False
         return True
+
+    def offer(self, message: dict[str, Any]) -> None:
+        """Send a message if there is room for it now: what is repeated must not wait for an end that is frozen."""
+        text = json.dumps(message | {"fd": False}).encode()
+        data = _LENGTH.pack(len(text)) + text
+        try:
+            sent = self._socket.send(data, socket.MSG_DONTWAIT)
+            if sent < len(data):
+                self._socket.sendall(data[sent:])
+        except OSError:  # no room, or the other end is gone
+            return
 
     def receive(self, *, wait: bool = False) -> list[dict[str, Any]]:
         """Return the messages that have arrived; a passed descriptor stands under ``"fd"``.

@@ -29,6 +29,7 @@ class Kind(IntEnum):
     RESULT = 7  # from a worker: answers
     CHUNK = 8  # from a worker: parts of streams
     ALLOW = 9  # to a worker: how many bytes more streams may send
+    ENDING = 10  # from a worker: it runs nothing more of what it holds
 
 
 class Frame(NamedTuple):

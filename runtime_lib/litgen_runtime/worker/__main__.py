@@ -19,6 +19,7 @@ from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.frames import FrameReader, Kind, pack_json
 from litgen_runtime.worker.batches import Batches
 from litgen_runtime.worker.codec import Codec
+from litgen_runtime.worker.cuda import BROKEN_EXIT_CODE
 from litgen_runtime.worker.device import claim
 from litgen_runtime.worker.line import Line
 from litgen_runtime.worker.outbox import Outbox
@@ -35,10 +36,13 @@ def main() -> None:
     sock.set_inheritable(False)  # a model's children must not keep the line open when this process has died
     spec = _read_spec(sock)
     began = time.monotonic()
+    final = True
     try:
         runner, codec = _load(spec)
+        final = False  # from here on another process may have more luck
+        runner.setup(spec.device)
     except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
-        _report_failure(sock, error)
+        _report_failure(sock, error, final=final)
         sys.exit(1)
     outbox = Outbox(sock, codec)
     work = Streams(runner, codec, outbox) if spec.max_streams else Batches(spec, runner, outbox)
@@ -48,6 +52,8 @@ def main() -> None:
     Line(sock, codec, weigh, work, outbox).start()
     work.run()
     outbox.finish()
+    if runner.broken:
+        os._exit(BROKEN_EXIT_CODE)  # destructors would call into the broken context
     runner.close()
 
 
@@ -74,12 +80,11 @@ def _load(spec: WorkerSpec) -> tuple[Runner, Codec]:
     tables = {"batching": spec.batching, "streaming": spec.max_streams > 0}
     handler = resolve_handler(spec.handler, key, request, response, **tables)
     runner = Runner(handler, repeatable=spec.repeatable)
-    runner.setup(spec.device)
     return runner, Codec(request, response)
 
 
-def _report_failure(sock: socket.socket, error: BaseException) -> None:
-    _tell(sock, pack_json(Kind.FAILED, json.dumps({"error": describe(error)}).encode()))
+def _report_failure(sock: socket.socket, error: BaseException, *, final: bool) -> None:
+    _tell(sock, pack_json(Kind.FAILED, json.dumps({"error": describe(error), "final": final}).encode()))
     with contextlib.suppress(OSError):
         while sock.recv(65_536):  # the supervisor ends this process; until then the line must stay open
             pass

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from litgen_runtime.batching import Batcher
-from litgen_runtime.transport.frames import DROPPED, Result, pack_batch
+from litgen_runtime.transport.frames import DROPPED, Kind, Result, pack_batch, pack_json
 from litgen_runtime.worker.inbox import Arrival, Inbox
 from litgen_runtime.worker.outbox import Outbox
 from litgen_runtime.worker.runner import Runner
@@ -27,6 +27,7 @@ class Batches:
         self._runner = runner
         self._outbox = outbox
         self._announces = spec.max_size > 1
+        self._repeatable = spec.repeatable
 
     def add(self, arrivals: Sequence[Arrival]) -> None:
         """Take decoded requests."""
@@ -45,8 +46,12 @@ class Batches:
         self._inbox.close()
 
     def run(self) -> None:
-        """Run batches until closed."""
-        while poll := self._inbox.take():
+        """Run batches until closed, or until nothing can run here any more.
+
+        A batch of several that broke the CUDA context is left unanswered if it may run again: as after any death its
+        requests run again alone, so that only the one to blame fails.
+        """
+        while not self._runner.broken and (poll := self._inbox.take()):
             for key in poll.dropped:
                 self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
             if not poll.batch:
@@ -58,5 +63,9 @@ class Batches:
             began = time.monotonic()
             outcomes = self._runner.predict([request for _, request in poll.batch.items])
             run_s = time.monotonic() - began
+            if self._runner.broken and self._repeatable and len(keys) > 1:
+                return
             answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
             self._outbox.put(answers, here=self._inbox.is_empty)
+        if self._runner.broken:
+            self._outbox.put(pack_json(Kind.ENDING, b"{}"), here=True)

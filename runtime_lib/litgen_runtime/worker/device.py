@@ -11,14 +11,31 @@ from litgen_runtime.errors import SettingsError
 def claim(device: str, memory_fraction: float | None) -> None:
     """Make ``device`` torch's current device and bound the memory that this process may take of it.
 
-    torch is imported only for a CUDA device, and only where it is installed.
+    torch is imported only for a CUDA or MPS device, and only where it is installed.
 
     Raises:
         SettingsError: a memory share is asked for and torch, which enforces it, is not installed; or torch
             cannot use the device.
     """
-    if not device.startswith("cuda"):
-        return
+    if device == "mps":
+        _check_mps()
+    elif device.startswith("cuda"):
+        _claim_cuda(device, memory_fraction)
+
+
+def _check_mps() -> None:
+    if "torch" not in sys.modules and importlib.util.find_spec("torch") is None:
+        return  # another framework: the device is the owner's to claim
+    import torch
+
+    if not torch.backends.mps.is_available():
+        raise SettingsError(
+            'workers.devices is "mps"; torch says that it cannot use it here. '
+            'Use "cpu", or a build of torch and a macOS with MPS.'
+        )
+
+
+def _claim_cuda(device: str, memory_fraction: float | None) -> None:
     if "torch" not in sys.modules and importlib.util.find_spec("torch") is None:
         if memory_fraction is not None:
             raise SettingsError(

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from litgen_runtime.endpoint import BatchEndpoint
-from litgen_runtime.errors import InvalidResult
+from litgen_runtime.errors import InvalidResult, OutOfMemory
+from litgen_runtime.tracebacks import words_of
+from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
 from litgen_runtime.worker.running import Running
 from litgen_runtime.worker.split import predict_split
 
@@ -27,6 +29,7 @@ class Runner:
 
     def __init__(self, handler: type[Any], *, repeatable: bool = True) -> None:
         self.running = Running()
+        self.broken = False  # nothing can run in this process any more
         self._loop = asyncio.Runner()
         self._repeatable = repeatable
         self._model: Any = handler()
@@ -50,7 +53,19 @@ class Runner:
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
-        return predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+        outcomes = predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+        size = 1 if self._repeatable else len(requests)
+        return [self.judged(o, size) if isinstance(o, BaseException) else o for o in outcomes]
+
+    def judged(self, error: BaseException, size: int = 1) -> BaseException:
+        """Return what to answer for an error of the owner's, and note whether it has broken this process.
+
+        Args:
+            error: what ``predict`` raised.
+            size: of the batch that it was raised for, if that must not run in parts.
+        """
+        self.broken = self.broken or is_broken(error)
+        return _out_of_memory(error, size) if is_out_of_memory(error) else error
 
     def _predict(self, requests: list[Any]) -> list[Any]:
         if not self._batched:
@@ -89,6 +104,19 @@ class Runner:
             return await value
         finally:
             self.running.on_stop(None)
+
+
+def _out_of_memory(error: BaseException, size: int) -> OutOfMemory:
+    if size > 1:
+        what = f"{size} requests together do not fit into the device's memory, and repeatable is false"
+        fix = "lower batching.max_size or batching.max_weight"
+    else:
+        what = "This request does not fit into the device's memory, even alone"
+        fix = "bound what a request may ask for"
+    return OutOfMemory(
+        f"{what}. The service's owner can {fix}, raise workers.gpu_memory_fraction or lower workers.per_device.",
+        log=words_of(error),
+    )
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """One worker of one endpoint."""
+    """One worker of one endpoint. ``threads`` is None where the device, not cores, does the work."""
 
     id: int
     endpoint: str
@@ -23,6 +23,7 @@ class WorkerSpec:
     max_wait_s: float
     max_weight: float
     gpu_memory_fraction: float | None
+    threads: int | None
     repeatable: bool
 
     @property

@@ -1,7 +1,8 @@
 """Finding the bad item of a batch that raised: a pure core.
 
 The halves of what failed are run again, level by level. A model that is broken, rather than an item, shows itself by
-two halves in a row that fail: then it is left at that.
+two halves in a row that fail: then it is left at that. A batch for which the device has too little memory says nothing
+of its items: its halves run in any case. With a broken CUDA context nothing would run, so nothing is tried.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from litgen_runtime.worker.cuda import free_memory, is_broken, is_out_of_memory
 
 _HOPELESS = 2
 
@@ -31,7 +34,12 @@ def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], g
             failed_halves = 0
         except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
             outcomes[start:end] = [error] * (end - start)
-            failed_halves += end - start < len(items)
+            if is_broken(error):
+                break
+            if is_out_of_memory(error):
+                free_memory(error)
+            else:
+                failed_halves += end - start < len(items)
             if end - start > 1 and go_on():
                 middle = (start + end) // 2
                 parts += [(start, middle), (middle, end)]

@@ -58,6 +58,7 @@ class Streams:
     """
 
     def __init__(self, runner: Runner, codec: Codec, outbox: Outbox) -> None:
+        self._runner = runner
         self._loop = runner.loop
         self._generate = runner.generator(lambda: _current.get().cancelled)
         self._codec = codec
@@ -83,11 +84,13 @@ class Streams:
         self._loop.call_soon_threadsafe(self._closed.set)
 
     def run(self) -> None:
-        """Advance streams until closed."""
+        """Advance streams until closed, or until nothing can run here any more."""
         self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
         await self._closed.wait()
+        if self._runner.broken:
+            return  # the others are in no state to be closed; they end with this process
         tasks = [stream.task for stream in self._streams.values() if stream.task is not None]
         self._each(list(self._streams), _Stream.cancel)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,7 +122,10 @@ class Streams:
         except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
             run_s = time.monotonic() - began
             dropped = Result(stream.key, DROPPED, run_s, b"")
+            error = self._runner.judged(error)
             result = dropped if stream.cancelled else failure(stream.key, run_s, error)
+            if self._runner.broken:
+                self._closed.set()
         del self._streams[stream.key]
         self._outbox.put(result, here=not self._streams)
 

@@ -95,6 +95,13 @@ def _cycle(request: Command) -> Any:
     return value
 
 
+def _torch_threads() -> int:
+    import torch
+
+    return int(torch.get_num_threads())
+
+
+_HOARD: list[bytes] = []
 _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "pid": lambda _: os.getpid(),
     "echo": lambda request: request.text,
@@ -105,6 +112,10 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "modules": lambda _: sorted(sys.modules),
     "die": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit-process": lambda request: os._exit(request.number),
+    "hoard": lambda request: _HOARD.append(b"x" * request.number),
+    "stay": lambda request: threading.Thread(target=time.sleep, args=(600,)).start(),
+    "environment": lambda request: os.environ.get(request.text),
+    "torch-threads": lambda _: _torch_threads(),
     "large": lambda request: "x" * request.number,
     # results
     "nan": lambda _: float("nan"),

@@ -61,5 +61,34 @@ class Batch(BatchEndpoint[Number, Number]):
         return [_refused(item) if item.x == 13 else item for item in batch]
 
 
+class Accelerated(BatchEndpoint[Number, Number]):
+    """Fails as a GPU does, by the numbers: it holds 4 at once, 13 breaks it, 99 never fits."""
+
+    def __init__(self) -> None:
+        self._broken = False
+
+    def predict(self, batch: list[Number]) -> list[Number]:
+        """Return the batch, if it fits."""
+        time.sleep(0.1)
+        numbers = [item.x for item in batch]
+        if self._broken or 13 in numbers:
+            self._broken = True
+            raise RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronous")
+        if len(batch) > 4 or 99 in numbers:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return batch
+
+
+class AcceleratedAlone(Endpoint[Number, Number]):
+    """The same for one request."""
+
+    def __init__(self) -> None:
+        self._inner = Accelerated()
+
+    def predict(self, request: Number) -> Number:
+        """Return it."""
+        return self._inner.predict([request])[0]
+
+
 def _refused(item: Number) -> HTTPError:
     return HTTPError(409, f"{item.x:g} is not wanted", {"X-Unlucky": "yes"})

@@ -46,6 +46,8 @@ class Flow(StreamEndpoint[Command, Answer]):
             os.kill(os.getpid(), signal.SIGKILL)
         if request.do == "hang":
             threading.Event().wait()
+        if request.do == "break":
+            raise RuntimeError("CUDA error: device-side assert triggered")
         if request.do == "exit":
             raise SystemExit(3)
 

@@ -49,6 +49,26 @@ class Raises(Gated):
         raise FileNotFoundError("weights.bin is not there")
 
 
+class Fickle(Gated):
+    """Loads unless a file says otherwise."""
+
+    def setup(self, device: str) -> None:
+        """Raise once the file is there."""
+        if (Path(os.environ[TICKETS]) / "broken").exists():
+            raise MemoryError("no room on the device")
+
+
+class Gradually(Gated):
+    """Loads at the fourth try."""
+
+    def setup(self, device: str) -> None:
+        """Note the try."""
+        folder = Path(os.environ[TICKETS])
+        (folder / f"try-{os.getpid()}").touch()
+        if len(list(folder.glob("try-*"))) < 4:
+            raise ConnectionError("the model store does not answer")
+
+
 class RaisesUnspeakable(Gated):
     """Cannot load, and cannot say why."""
 

@@ -122,7 +122,7 @@ class FakeWorker:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.load_s: list[float] = []
         self.failures: list[str] = []
-        self.line = WorkerLine(0, dispatcher, self.load_s.append, self.failures.append)
+        self.line = WorkerLine(0, dispatcher, self.load_s.append, self._failed)
         self.transport = FakeTransport(self.line)
         self.line.connection_made(self.transport)
         self.waiting: dict[int, Run] = {}
@@ -131,6 +131,9 @@ class FakeWorker:
         self.cancelled: list[int] = []
         self.frames = 0
         self._reader = FrameReader()
+
+    def _failed(self, error: str, *, final: bool) -> None:
+        self.failures.append(error)
 
     def ready(self, load_s: float = 0.5) -> FakeWorker:
         self.line.data_received(pack_json(Kind.READY, json.dumps({"load_s": load_s}).encode()))

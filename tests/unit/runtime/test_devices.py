@@ -37,6 +37,15 @@ def test_absent_device(choice: str, count: int) -> None:
     assert 'Use "cpu" or "auto"' in message
 
 
+def test_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's GPU is one device, on macOS; elsewhere it is refused in a sentence."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert resolve_devices("mps", "key", 0) == ["mps"]
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(SettingsError, match=r'^key is "mps", Apple.s GPU, which only macOS has\. Use "auto"'):
+        resolve_devices("mps", "key", 4)
+
+
 @pytest.fixture
 def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend that the driver has four."""

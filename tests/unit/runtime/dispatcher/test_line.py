@@ -42,7 +42,7 @@ def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
         0,
         owner,
         lambda load_s: owner.events.append(f"loaded {load_s}"),
-        lambda error: owner.events.append(f"failed {error}"),
+        lambda error, *, final: owner.events.append(f"failed {error} {final}"),
     )
     transport = FakeTransport()
     line.connection_made(transport)
@@ -64,8 +64,8 @@ def test_loaded() -> None:
 def test_failed() -> None:
     """A worker whose ``setup`` raised is never joined."""
     line, owner, _ = connected()
-    line.data_received(pack_json(Kind.FAILED, b'{"error": "no weights"}'))
-    assert owner.events == ["failed no weights"]
+    line.data_received(pack_json(Kind.FAILED, b'{"error": "no weights", "final": false}'))
+    assert owner.events == ["failed no weights False"]
 
 
 def test_answers_go_to_the_owner() -> None:

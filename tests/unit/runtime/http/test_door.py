@@ -214,7 +214,7 @@ def test_replacement_is_waited_for() -> None:
         home = House(timeout_s=5)
         worker = home.open()
         worker.die()
-        home.lifecycle.lost(0)
+        home.lifecycle.lost(0, "restarting", "SIGKILL")
         return await ask(home.door, body=GOOD)
 
     assert run(main()).json["code"] == "timeout"

@@ -63,14 +63,36 @@ def test_lost_workers(endpoints: tuple[str, ...], lost: list[int], status: str) 
     """A lost worker degrades the service while its endpoint has another, and takes it away otherwise."""
     state = loaded(*endpoints)
     for worker_id in lost:
-        state.lost(worker_id)
+        state.lost(worker_id, "restarting", "SIGKILL")
     assert state.status == status
+
+
+@pytest.mark.parametrize(("lost", "status"), [([], "ready"), ([0], "degraded"), ([0, 1], "unavailable")])
+def test_min_ready(lost: list[int], status: str) -> None:
+    """An endpoint with fewer ready workers than its min_ready is not ready, and all that it lacks is named."""
+    workers = [WorkerState(i, f"a[{i}]", "a", "cpu") for i in range(3)]
+    state = Lifecycle(workers, FakeClock(), {"a": 2})
+    for worker_id in range(3):
+        state.loading(worker_id)
+        state.ready(worker_id, 1.0)
+    for worker_id in lost:
+        state.lost(worker_id, "restarting", "SIGKILL")
+    assert state.status == status
+    assert len(state.missing()) == (len(lost) if status == "unavailable" else 0)
+
+
+def test_min_ready_is_for_later() -> None:
+    """At the start the service waits for every worker all the same."""
+    state = Lifecycle([WorkerState(i, f"a[{i}]", "a", "cpu") for i in range(2)], FakeClock(), {"a": 1})
+    state.loading(0)
+    state.ready(0, 1.0)
+    assert state.status == "loading"
 
 
 def test_recovers() -> None:
     """With its replacement the service is ready again, and the restart is counted."""
     state = loaded("a")
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     state.loading(0)
     assert state.status == "unavailable"
     state.ready(0, 1.0)
@@ -82,7 +104,7 @@ def test_lost_before_ready() -> None:
     """A worker that dies while loading leaves the service loading."""
     state = lifecycle("a")
     state.loading(0)
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     assert state.status == "loading"
     assert state.missing() == ["a[0]: restarting (0.0 s)"]
 
@@ -93,7 +115,7 @@ def test_has_served() -> None:
     assert not state.has_served("a")
     state.loading(0)
     state.ready(0, 1.0)
-    state.lost(0)
+    state.lost(0, "restarting", "SIGKILL")
     assert state.has_served("a")
     assert not state.has_served("b")
 
@@ -129,7 +151,7 @@ def test_ready_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytes
     monkeypatch.setattr(logging.getLogger("litgen_runtime"), "propagate", True)
     with caplog.at_level(logging.INFO, "litgen_runtime"):
         state = loaded("a", "b")
-        state.lost(0)
+        state.lost(0, "restarting", "SIGKILL")
         state.loading(0)
         state.ready(0, 2.0)
     lines = [record.getMessage() for record in caplog.records]

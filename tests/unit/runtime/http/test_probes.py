@@ -24,7 +24,7 @@ def probe(path: str, state: str = "ready", method: str = "GET") -> Reply:
             lifecycle.ready(0, 1.5)
         lifecycle.draining = state == "draining"
         if state == "unavailable":
-            lifecycle.lost(0)
+            lifecycle.lost(0, "restarting", "SIGKILL")
         dispatcher = Dispatcher("embed", choices().endpoints["embed"], lambda *_: None)
         dispatcher.submit(b"", 1000.0)
         return await ask(Probes(lifecycle, {"embed": dispatcher}), method, path)
@@ -60,7 +60,20 @@ def test_health_details() -> None:
     document = probe("/health").json
     assert document["endpoints"]["embed"] == {
         "queued": 1,
-        "workers": [{"id": 0, "device": "cpu", "state": "ready", "for_s": 0.0, "load_s": 1.5, "restarts": 0}],
+        "workers": [
+            {
+                "id": 0,
+                "device": "cpu",
+                "state": "ready",
+                "for_s": 0.0,
+                "load_s": 1.5,
+                "busy_for_s": None,
+                "restarts": 0,
+                "recycles": 0,
+                "last_death": None,
+                "last_error": None,
+            }
+        ],
     }
     assert (document["uptime_s"], document["in_flight"]) == (0.0, 0)
 

@@ -18,10 +18,15 @@ PATH = 'a path such as "/embed": "/" and then letters, digits and ._~- only'
 RUN_LIMIT = 'seconds (more than 0, at most 86400), "auto" for timeout_s, or false or -1 for none'
 TIMEOUT = "seconds (more than 0, at most 86400), or false or -1 for none"
 SIZE = 'a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'
-DEVICES = '"auto", "cpu", "cuda", "cuda:0" or "cuda:0,2"'
+DEVICES = '"auto", "cpu", "mps", "cuda", "cuda:0" or "cuda:0,2"'
 FEW_SECONDS = "seconds that a request may wait for company, 0 to 60"
 POSITIVE = "seconds, more than 0, at most 86400"
 SHARE = "a share of the GPU's memory for each worker, more than 0, at most 1"
+
+TABLE = (
+    "a table with devices, per_device, gpu_memory_fraction, threads, min_ready, max_restarts, max_requests, max_memory"
+)
+MEMORY = 'a size of at least "1MB", such as "2GB", past which a worker is replaced'
 
 # key: (values that are taken, values that are refused, what the message expects)
 KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
@@ -35,6 +40,7 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     ),
     "service.header_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", True], POSITIVE),
     "service.body_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", False], POSITIVE),
+    "service.hang_timeout_s": ([0.5, 30, False, -1], [0, NAN, INF, 86_401, "10", True], TIMEOUT),
     "service.configure": (["a.b:c"], ["a.b", "", "a b:c", 3], '"package.module:callable", given the FastAPI app'),
     "endpoints.embed.handler": (
         ["a:B", "a.b_2.c:D"],
@@ -58,14 +64,31 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "endpoints.embed.kill_grace_s": ([0, 2], [-1, NAN, "2"], "seconds, 0 to 86400"),
     "endpoints.embed.repeatable": ([True, False], [0, "no"], "true or false"),
     "endpoints.embed.quarantine_s": ([False, 600], [0, "soon"], TIMEOUT),
-    "endpoints.embed.workers": ([{}], [3, "two"], "a table with devices, per_device, gpu_memory_fraction"),
+    "endpoints.embed.workers": ([{}], [3, "two"], TABLE),
     "endpoints.embed.workers.devices": (
-        ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
-        ["", "CPU", "mps", "cuda:", "cuda:a", "cuda:0,", "cuda:0,0", "cuda:00", "cuda:\u0663", "cpu\n", 0, ["cpu"]],
+        ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:0,2"],
+        ["", "CPU", "mps:0", "cuda:", "cuda:a", "cuda:0,", "cuda:0,0", "cuda:00", "cuda:\u0663", "cpu\n", 0, ["cpu"]],
         DEVICES,
     ),
     "endpoints.embed.workers.per_device": ([1, 64], [0, 65, 1.0, "1", True], "a whole number of workers, 1 to 64"),
     "endpoints.embed.workers.gpu_memory_fraction": ([0.01, 1], [0, -0.1, 1.1, NAN, INF, "0.5", True], SHARE),
+    "endpoints.embed.workers.threads": (
+        ["auto", 1, 256],
+        [0, 257, "2", 1.0, True],
+        '"auto" or a whole number of threads, 1 to 256',
+    ),
+    "endpoints.embed.workers.min_ready": ([1, 4096], [0, 4097, 1.0, "1"], "a whole number of workers, at least 1"),
+    "endpoints.embed.workers.max_restarts": (
+        [0, 1000],
+        [-1, 1001, "3", True],
+        "a whole number of restarts, 0 to 1000",
+    ),
+    "endpoints.embed.workers.max_requests": (
+        [1, 10**12],
+        [0, -1, 1.5, "10", True],
+        "a whole number of requests, at least 1, after which a worker is replaced",
+    ),
+    "endpoints.embed.workers.max_memory": (["1MB", "2GB", "16384GiB", 10**6], ["1KB", 999_999, "2", True], MEMORY),
     "endpoints.embed.streaming": ([{}], [3, True], "a table with max_streams and keep_alive_s"),
     "endpoints.embed.streaming.max_streams": (
         [1, 4096],
@@ -230,9 +253,10 @@ def test_window_without_a_timeout() -> None:
     choices(timeout_s=False, batching={"max_wait_s": 60})
 
 
-def test_share_on_the_cpu() -> None:
-    """A share of GPU memory for a CPU worker is refused."""
-    message = refusal(tables(workers={"devices": "cpu", "gpu_memory_fraction": 0.5}))
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_share_without_cuda(device: str) -> None:
+    """A share of GPU memory for a worker that has no CUDA device is refused."""
+    message = refusal(tables(workers={"devices": device, "gpu_memory_fraction": 0.5}))
     assert message.startswith("endpoints.embed.workers.gpu_memory_fraction is 0.5; expected no such key")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from litgen_runtime.errors import SettingsError
@@ -41,6 +43,43 @@ def test_no_share_of_a_gpu_on_the_cpu() -> None:
     """Where "auto" finds no GPU, a share of its memory means nothing."""
     (spec,) = plan_workers(choices(workers={"gpu_memory_fraction": 0.5}), 0)
     assert (spec.device, spec.gpu_memory_fraction) == ("cpu", None)
+
+
+@pytest.mark.parametrize(
+    ("cores", "per_device", "threads", "expected"),
+    [(8, 2, "auto", 4), (8, 3, "auto", 2), (2, 4, "auto", 1), (8, 2, 6, 6)],
+)
+def test_threads(cores: int, per_device: int, threads: object, expected: int) -> None:
+    """The cores are shared by all CPU workers of the service, unless a number is asked for."""
+    plan = plan_workers(choices(workers={"per_device": per_device, "threads": threads}), 0, cores)
+    assert {spec.threads for spec in plan} == {expected}
+
+
+def test_cores_are_shared_by_all_endpoints() -> None:
+    """Workers of other endpoints count; workers on a GPU take no share."""
+    raw = tables(workers={"devices": "cuda"})
+    other = raw["endpoints"]["embed"] | {"workers": {"devices": "cpu", "per_device": 2}}
+    raw["endpoints"] |= {"b": other | {"path": "/b"}, "c": other | {"path": "/c"}}
+    plan = plan_workers(validate(raw, "x"), 1, 16)
+    assert [spec.threads for spec in plan] == [None, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize(("min_ready", "cuda", "fits"), [(2, 0, True), (3, 0, False), (4, 2, True), (5, 2, False)])
+def test_min_ready(min_ready: int, cuda: int, fits: bool) -> None:
+    """No more ready workers can be asked for than devices and per_device give."""
+    settings = choices(workers={"per_device": 2, "min_ready": min_ready})
+    if fits:
+        plan_workers(settings, cuda)
+    else:
+        with pytest.raises(SettingsError, match=rf"min_ready is {min_ready}; expected at most {2 * max(cuda, 1)}, the"):
+            plan_workers(settings, cuda)
+
+
+def test_memory_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where memory cannot be read, max_memory is refused with a way out."""
+    monkeypatch.setattr("litgen_runtime.supervisor.plan._PROC_STAT", tmp_path / "nothing")
+    with pytest.raises(SettingsError, match=r"max_memory is 2000000000; it is read from /proc, .* use max_requests"):
+        plan_workers(choices(workers={"max_memory": "2GB"}), 0)
 
 
 def test_absent_device() -> None:

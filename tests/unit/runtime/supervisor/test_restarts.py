@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from litgen_runtime.supervisor.restarts import Restarts
 
 
-def test_three_failed_loads_and_no_more() -> None:
-    """A place that never got ready gives up at the third end."""
-    restarts = Restarts()
-    assert [restarts.ended(), restarts.ended(), restarts.ended()] == [0.5, 1.0, None]
+def test_so_many_restarts_and_no_more() -> None:
+    """A place that never got ready gives up when it has been started again max_restarts times."""
+    restarts = Restarts(max_restarts=3)
+    assert [restarts.ended() for _ in range(4)] == [0.5, 1.0, 2.0, None]
+    assert Restarts(max_restarts=0).ended() is None
 
 
 def test_a_place_that_has_served_never_gives_up() -> None:

@@ -1,146 +1,11 @@
 from __future__ import annotations
 
-import os
 import signal
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
-from unittest import mock
+from collections.abc import Iterator
 
 import pytest
 
-from litgen_runtime.supervisor import supervisor as module
-from litgen_runtime.supervisor.plan import plan_workers
-from litgen_runtime.supervisor.supervisor import Supervisor
-from litgen_runtime.testing import FakeClock
-from litgen_runtime.transport.control import Control
-from tests.unit.runtime.mini import choices
-
-HTTP = "litgen_runtime.http"
-WORKER = "litgen_runtime.worker"
-
-
-class FakeChildren:
-    """Processes that end when a test says so; a killed one ends at once."""
-
-    def __init__(self) -> None:
-        self.modules: dict[int, str] = {}
-        self.on_exit: dict[int, Callable[[str], None]] = {}
-        self.killed: list[int] = []
-        self.closed = False
-        self.control: Control | None = None
-
-    def spawn(
-        self,
-        name: str,
-        arguments: Sequence[str],
-        descriptors: Sequence[int],
-        on_exit: Callable[[str], None],
-        environ: Mapping[str, str] = os.environ,
-    ) -> int:
-        assert name == HTTP or not any("SHUTDOWN" in key for key in environ), "a model never sees the keys"
-        pid = 100 + len(self.modules)
-        self.modules[pid], self.on_exit[pid] = name, on_exit
-        if name == HTTP:
-            self.control = Control(socket.socket(fileno=os.dup(descriptors[0])))
-        return pid
-
-    def end(self, pid: int, cause: str = "exit code 1") -> None:
-        if self.modules[pid] == HTTP and self.control is not None:
-            self.control.close()
-        self.on_exit.pop(pid)(cause)
-
-    def kill(self, pid: int) -> None:
-        self.killed.append(pid)
-
-    def kill_all(self) -> None:
-        self.killed += list(self.on_exit)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def alive(self, name: str) -> list[int]:
-        return [pid for pid in self.on_exit if self.modules[pid] == name]
-
-
-class FakeEvents:
-    """Timers by a fake clock; the rest is called by the test."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.watched: dict[int, Callable[[], None]] = {}
-
-    def watch(self, descriptor: int, act: Callable[[], None]) -> None:
-        self.watched[descriptor] = act
-
-    def forget(self, descriptor: int) -> None:
-        self.watched.pop(descriptor, None)
-
-    def later(self, delay_s: float, act: Callable[[], None]) -> None:
-        self.timers.append((self.clock() + delay_s, act))
-
-    def wait(self) -> Iterator[signal.Signals]:
-        yield from ()
-
-
-class Stage:
-    """A supervisor whose processes, signals and time are the test's."""
-
-    def __init__(self, **endpoint: Any) -> None:
-        self.clock = FakeClock()
-        self.children = FakeChildren()
-        self.events = FakeEvents(self.clock)
-        settings = choices(**endpoint)
-        listener = mock.Mock(spec=socket.socket)
-        listener.fileno.return_value = 0
-        with (
-            mock.patch.object(module, "Children", return_value=self.children),
-            mock.patch.object(module, "Events", return_value=self.events),
-        ):
-            self.supervisor = Supervisor(settings, plan_workers(settings, 0), listener)
-        self.supervisor._start_http()
-
-    @property
-    def exit_code(self) -> int | None:
-        return self.supervisor._exit_code
-
-    @property
-    def workers(self) -> list[int]:
-        return self.children.alive(WORKER)
-
-    def say(self, **message: Any) -> None:
-        """Let the HTTP process say something."""
-        assert self.children.control is not None
-        self.children.control.send(message)
-        for act in list(self.events.watched.values()):
-            act()
-
-    def heard(self) -> list[str]:
-        """Return what the HTTP process has been told since the last time."""
-        assert self.children.control is not None
-        heard: list[str] = []
-        while messages := self.children.control.receive():
-            for message in messages:
-                heard.append(message.get("do", "settings"))
-                if message["fd"] is not None:
-                    os.close(message["fd"])
-        return heard
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        due = [timer for timer in self.events.timers if timer[0] <= self.clock()]
-        self.events.timers = [timer for timer in self.events.timers if timer not in due]
-        for _, act in due:
-            act()
-
-    def signal(self, number: signal.Signals) -> None:
-        self.supervisor._on_signal(number)
-
-    def close(self) -> None:
-        if self.children.control is not None:
-            self.children.control.close()
-        self.supervisor._control.close()
+from tests.unit.runtime.supervisor.stage import HTTP, Stage
 
 
 @pytest.fixture
@@ -148,8 +13,8 @@ def stage() -> Iterator[Stage]:
     """A service of two workers, both ready."""
     stage = Stage(workers={"per_device": 2})
     stage.say(do="listening")
-    for worker_id in (0, 1):
-        stage.say(do="worker_ready", id=worker_id)
+    for process in (1, 2):
+        stage.say(do="worker_ready", process=process)
     stage.heard()
     yield stage
     stage.close()
@@ -240,9 +105,9 @@ def test_http_process_that_does_not_drain(stage: Stage) -> None:
     assert stage.heard() == ["close_workers"]
 
 
-def test_setup_raises(loading: Stage) -> None:
-    """``setup`` raising on the first start means that the service could never start."""
-    loading.say(do="worker_failed", id=0, error="no weights")
+def test_import_raises(loading: Stage) -> None:
+    """A worker that does not get as far as ``setup`` means that the service could never start."""
+    loading.say(do="worker_failed", process=1, error="no module", final=True)
     assert loading.exit_code == 3
 
 
@@ -255,7 +120,7 @@ def test_schemas_raise(loading: Stage) -> None:
 def test_setup_raises_on_a_restart(stage: Stage) -> None:
     """A replacement whose ``setup`` raises is killed and tried again: the service goes on."""
     pid = stage.workers[0]
-    stage.say(do="worker_failed", id=0, error="no memory")
+    stage.say(do="worker_failed", process=1, error="no memory", final=False)
     assert stage.children.killed == [pid]
     assert stage.exit_code is None
 
@@ -272,9 +137,9 @@ def test_dead_worker_is_replaced(stage: Stage) -> None:
     assert stage.heard() == ["worker"]
 
 
-def test_three_deaths_while_loading(loading: Stage) -> None:
-    """A worker that dies three times before it has ever been ready ends the service with 3."""
-    for _ in range(2):
+def test_deaths_while_loading(loading: Stage) -> None:
+    """A worker that dies once more than max_restarts before it has ever been ready ends the service with 3."""
+    for _ in range(3):
         loading.children.end(loading.workers[0], "SIGSEGV")
         assert loading.exit_code is None
         loading.pass_time(30.0)
@@ -345,3 +210,47 @@ def test_no_replacement_after_the_drain(stage: Stage) -> None:
     drained(stage)
     stage.pass_time(1.0)
     assert len(stage.workers) == 1
+
+
+def test_silent_http_process(stage: Stage) -> None:
+    """An HTTP process that says nothing for hang_timeout_s is killed, once."""
+    stage.beats(30)
+    assert stage.children.killed == []
+    stage.beats(3)
+    assert stage.children.killed == [100]
+    workers = stage.workers
+    stage.children.end(100, "SIGKILL")
+    assert stage.children.killed == [100, *workers]
+
+
+def test_http_process_that_is_heard(stage: Stage) -> None:
+    """One that says now and then that it is alive is left alone."""
+    for _ in range(5):
+        stage.beats(29)
+        stage.beats(1, answered=[])
+    assert stage.children.killed == []
+
+
+def test_silence_before_it_listens() -> None:
+    """What the owner's modules do while they are imported may take its time."""
+    stage = Stage()
+    stage.beats(100)
+    assert stage.children.killed == []
+    stage.close()
+
+
+def test_frozen_service(stage: Stage) -> None:
+    """Time that passes without a beat of our own, since all is frozen, is no silence."""
+    stage.beats(10)
+    stage.pass_time(3600.0)
+    stage.beats(10)
+    assert stage.children.killed == []
+
+
+def test_hang_timeout_off() -> None:
+    """``false`` never kills."""
+    stage = Stage({"hang_timeout_s": False})
+    stage.say(do="listening")
+    stage.beats(1000)
+    assert stage.children.killed == []
+    stage.close()

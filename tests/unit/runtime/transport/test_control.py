@@ -131,3 +131,18 @@ def test_longer_than_a_socket_holds(ends: tuple[Control, Control]) -> None:
     while not messages:
         messages = ends[1].receive()
     assert len(messages[0]["text"]) == 100_000
+
+
+def test_offer(ends: tuple[Control, Control]) -> None:
+    """What is repeated is sent where there is room, and left out where there is none or nobody."""
+    ends[0].offer({"do": "alive"})
+    assert ends[1].receive() == [{"do": "alive", "fd": None}]
+    for _ in range(10_000):
+        ends[0].offer({"do": "alive"})  # and does not wait for a reader
+    heard = 0
+    while messages := ends[1].receive():
+        heard += len(messages)
+        assert messages == [{"do": "alive", "fd": None}] * len(messages)
+    assert 0 < heard < 10_000
+    ends[1].close()
+    ends[0].offer({"do": "alive"})

@@ -64,10 +64,23 @@ def test_device_that_torch_does_not_see(cuda: FakeCuda) -> None:
     assert cuda.calls == []
 
 
+@pytest.mark.parametrize("available", [True, False])
+def test_mps(monkeypatch: pytest.MonkeyPatch, available: bool) -> None:
+    """Apple's GPU has to be there for torch too; nothing is claimed."""
+    backend = SimpleNamespace(is_available=lambda: available)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(backends=SimpleNamespace(mps=backend)))
+    if available:
+        claim("mps", None)
+    else:
+        with pytest.raises(SettingsError, match=r'workers.devices is "mps"; torch says that it cannot use it here'):
+            claim("mps", None)
+
+
 @pytest.mark.usefixtures("no_torch")
 def test_another_framework() -> None:
     """Without torch a CUDA device is the owner's to claim."""
     claim("cuda:0", None)
+    claim("mps", None)
 
 
 @pytest.mark.usefixtures("no_torch")

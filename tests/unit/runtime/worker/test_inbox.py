@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,27 +13,28 @@ from litgen_runtime.worker import inbox as module
 from litgen_runtime.worker.inbox import Arrival, Inbox
 
 
-class FakeCondition:
+class FakeLock:
     """Waiting lets the fake clock go on, up to the time that was asked for."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.waits: list[float | None] = []
-        self.notified = 0
+        self.waits: list[float] = []
+        self.held = True
+        self.released = 0
 
-    def __enter__(self) -> None:
-        return None
+    def locked(self) -> bool:
+        return self.held
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def release(self) -> None:
+        self.held = False
+        self.released += 1
 
-    def notify(self) -> None:
-        self.notified += 1
-
-    def wait(self, timeout: float | None) -> None:
-        self.waits.append(timeout)
-        assert timeout is not None, "nothing would ever wake it"
-        self.clock.advance(timeout)
+    def acquire(self, timeout: float) -> None:
+        if self.held:
+            self.waits.append(timeout)
+            assert timeout >= 0, "nothing would ever wake it"
+            self.clock.advance(timeout)
+        self.held = True
 
 
 @pytest.fixture
@@ -43,10 +45,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return clock
 
 
-def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeCondition]:
+def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeLock]:
     """Return an inbox whose waiting takes no time."""
     box = Inbox(Batcher(max_size, max_wait_s))
-    changed = FakeCondition(clock)
+    changed = FakeLock(clock)
     box._changed = changed  # type: ignore[assignment]  # stands in for threads
     return box, changed
 
@@ -84,10 +86,17 @@ def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
 def test_every_change_wakes(clock: FakeClock) -> None:
     """Arrivals, cancellations and the end wake whoever waits."""
     box, changed = inbox(clock)
-    box.add([arrival(1, "a", math.inf)])
-    box.cancel([1])
+    changes: list[Callable[[], None]] = [
+        lambda: box.add([arrival(1, "a", math.inf)]),
+        lambda: box.cancel([1]),
+        box.close,
+    ]
+    for change in changes:
+        changed.acquire(0.0)
+        change()
+        assert not changed.locked()
     box.close()
-    assert changed.notified == 3
+    assert changed.released == 3, "once is enough until somebody has looked"
 
 
 def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
