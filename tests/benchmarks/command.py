@@ -1,5 +1,6 @@
 """The command: makes the environments, measures, prints the page and writes it."""
 
+import os
 import signal
 import sys
 import time
@@ -51,6 +52,7 @@ def _names(all_of_them: Sequence[Any]) -> str:
 )
 def main(works: str, contenders: str, turns: int, idle_s: float, load_s: int, output: Path | None) -> None:
     """Measure litgen beside its peers: about 25 minutes, best on a machine that does nothing else."""
+    os.environ.pop("PYTHONPATH", None)  # what is measured is what is installed
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     began = time.monotonic()
 

@@ -9,7 +9,7 @@ from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server
 from tests.benchmarks.serving import Plan, Rest
 from tests.benchmarks.tables import ms, ratio, spread, table
-from tests.benchmarks.targets import ratios, targets
+from tests.benchmarks.targets import Target, ratios, targets
 from tests.benchmarks.works import CONNECTIONS, Work
 
 _READING = """\
@@ -70,12 +70,8 @@ def written(
         plot: the name of the plot beside the page.
     """
     parts = ["# Benchmarks", _READING.format(turns=plan.turns, load_s=plan.load_s, others=_others(results))]
-    if promises := targets(results):
-        rows = [
-            (t.text, f"{'≤' if t.most else '≥'} {t.bound:g}{t.unit}", spread(t.values, ratio) + t.unit, _verdict(t.met))
-            for t in promises
-        ]
-        parts += ["## Targets", table(("", "target", "measured", ""), rows)]
+    if promises := targets(results, plan):
+        parts += ["## Targets", table(("", "target", "measured", ""), map(_target, promises))]
     if plot:
         parts += [f"![Answers a second of every contender, work by work]({plot})"]
     parts += ["## The contenders", _contenders(plan)]
@@ -92,8 +88,10 @@ def written(
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(met: bool) -> str:
-    return "met" if met else "**not met**"
+def _target(target: Target) -> tuple[str, str, str, str]:
+    bound = f"{'≤' if target.most else '≥'} {target.bound:g}{target.unit}"
+    measured = spread(target.values, ratio) + target.unit if target.values else "not measured"
+    return target.text, bound, measured, "met" if target.met else "**not met**"
 
 
 def _others(results: serving.Results) -> str:
@@ -111,6 +109,13 @@ def _contenders(plan: Plan) -> str:
 def _work(results: serving.Results, work: Work, plan: Plan) -> list[str]:
     """Three tables: throughput, litgen's ratio to each, latency; a row for each contender."""
     taking = [c for c in plan.contenders if (work, c, CONNECTIONS[0]) in results.loads]
+    broken = [
+        f"**{c.title} has no figures**: {results.broken[work, c].splitlines()[0]}"
+        for c in plan.contenders
+        if (work, c) in results.broken
+    ]
+    if not taking:
+        return broken
     head = ("", *(f"{connections} connection{'s' if connections > 1 else ''}" for connections in CONNECTIONS))
 
     def rows(cell: Callable[[Contender, int], str], those: Sequence[Contender]) -> str:
@@ -132,7 +137,7 @@ def _work(results: serving.Results, work: Work, plan: Plan) -> list[str]:
     def beside(peer: Contender, connections: int) -> str:
         return spread(ratios(rates(LITGEN, connections), rates(peer, connections)), ratio)
 
-    parts = ["Items a second:" if work.streams else "Requests a second:", rows(throughput, taking)]
+    parts = [*broken, "Items a second:" if work.streams else "Requests a second:", rows(throughput, taking)]
     if LITGEN in taking and len(taking) > 1:
         parts += ["litgen divided by each:", rows(beside, [c for c in taking if c is not LITGEN])]
     what = "Time to the first item" if work.streams else "Latency"

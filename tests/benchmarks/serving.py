@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.benchmarks import load, neighbours, processes, servers
 from tests.benchmarks.contenders import ALONE, CONTENDERS, LITGEN, SERVERS, Contender
 from tests.benchmarks.environments import Environment
+from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server, running
 from tests.benchmarks.works import CONNECTIONS, NOOP, WORKS, Work
@@ -55,7 +56,8 @@ class Rest:
 class Results:
     """Everything that was read: one item a turn.
 
-    ``others`` is the share of the machine's processor time that went to programs which are no part of this.
+    ``others`` is the share of the machine's processor time that went to programs which are no part of this;
+    ``broken`` says why a contender has no figures for a work.
     """
 
     rest: dict[Contender, list[Rest]] = field(default_factory=dict)
@@ -63,15 +65,23 @@ class Results:
     loads: dict[tuple[Work, Contender, int], list[Reading]] = field(default_factory=dict)
     beside: list[neighbours.Reading] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
+    broken: dict[tuple[Work, Contender], str] = field(default_factory=dict)
+
+    def give_up(self, work: Work, contender: Contender, reason: str) -> None:
+        """Take a contender out of a work, with the figures that it has so far."""
+        self.broken[work, contender] = reason
+        for connections in CONNECTIONS:
+            self.loads.pop((work, contender, connections), None)
 
 
 def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Callable[[str], None]) -> Results:
     """Measure every contender at every work, `plan.turns` times, beginning with another one each time.
 
-    Contenders that are compared run right after one another, each alone.
+    Contenders that are compared run right after one another, each alone. One that does not answer, or answers wrongly,
+    is taken out of that work, and the page says so.
 
     Raises:
-        BenchmarkError: If one does not answer, or answers wrongly.
+        BenchmarkError: If one cannot even be watched at rest, or the load fails.
     """
     results = Results()
     for turn in range(plan.turns):
@@ -81,9 +91,14 @@ def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Call
             _rest(results, environments, plan)
         for work in plan.works:
             for contender in _order(plan.contenders, turn):
-                if contender.takes(work):
-                    say(f"{where}: {work.name}, {contender.title}")
+                if not contender.takes(work) or (work, contender) in results.broken:
+                    continue
+                say(f"{where}: {work.name}, {contender.title}")
+                try:
                     _work(results, contender, environments[contender], work, plan)
+                except BenchmarkError as error:
+                    say(f"given up: {error}")
+                    results.give_up(work, contender, str(error))
         if LITGEN in plan.contenders and NOOP in plan.works:
             say(f"{where}: a slow neighbour")
             results.beside.append(neighbours.measure(environments[LITGEN], plan.load_s))

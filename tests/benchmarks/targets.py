@@ -6,7 +6,7 @@ from statistics import median
 
 from tests.benchmarks.contenders import ALONE, LITGEN, LITSERVE, MOSEC, STARLETTE, Contender
 from tests.benchmarks.load import Reading
-from tests.benchmarks.serving import Results
+from tests.benchmarks.serving import Plan, Results
 from tests.benchmarks.works import BLOB, DEVICE, MLP, NOOP, STREAM, Work
 
 
@@ -17,7 +17,7 @@ class Target:
     Args:
         text: what is compared.
         bound: what the median has to reach; what it may not pass, with ``most``.
-        values: one measured value for each turn.
+        values: one measured value for each turn; none if there are no figures.
         most: whether less is better.
         unit: of bound and values.
     """
@@ -30,7 +30,9 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the median of the turns keeps the promise."""
+        """Whether the median of the turns keeps the promise; what was not measured does not."""
+        if not self.values:
+            return False
         return median(self.values) <= self.bound if self.most else median(self.values) >= self.bound
 
 
@@ -39,9 +41,9 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     return [mine / other if other else float("inf") for mine, other in zip(ours, theirs, strict=True)]
 
 
-def targets(results: Results) -> list[Target]:
-    """Return every promise that the run says something about."""
-    return [target for target in _targets(results) if target.values]
+def targets(results: Results, plan: Plan) -> list[Target]:
+    """Return every promise; of a part of a run, those that it says something about."""
+    return [target for target in _targets(results) if target.values or plan.complete]
 
 
 def _targets(results: Results) -> Iterator[Target]:
