@@ -33,7 +33,7 @@ class Plan:
 
     turns: int = 3
     idle_s: float = 10.0
-    load_s: int = 3
+    load_s: int = 2
     works: tuple[Work, ...] = WORKS
     contenders: tuple[Contender, ...] = CONTENDERS
 

@@ -18,7 +18,7 @@ def test_promtool_finds_nothing(tmp_path: Path) -> None:
         "square": square(),
         "batch": endpoint("basic:Batch", "/batch", "Number", "Number", batching={"max_size": 4, "max_wait_s": 0.01}),
         "flow": endpoint("flows:Flow", "/flow", streaming={"max_streams": 4}),
-        "act": act(queue={"max_size": 1}, quarantine_s=60.0),
+        "act": act(quarantine_s=60.0),
     }
     with serving(config(tmp_path, endpoints)) as service:
         assert complaints(service.get("/metrics").text) == ""
