@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from litgen_runtime._version import __version__
 from litgen_runtime.endpoint import BatchEndpoint, Endpoint, StreamEndpoint
 from litgen_runtime.errors import HTTPError
+from litgen_runtime.upload import Upload
 
 if TYPE_CHECKING:
     from litgen_runtime.service import Service
 
-__all__ = ["BatchEndpoint", "Endpoint", "HTTPError", "Service", "StreamEndpoint", "__version__"]
+__all__ = ["BatchEndpoint", "Endpoint", "HTTPError", "Service", "StreamEndpoint", "Upload", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from litgen_runtime.imports import resolve, resolve_handler
+from litgen_runtime.imports import resolve, resolve_handler, resolve_types
 from litgen_runtime.settings import EndpointSettings, Settings
 from litgen_runtime.tracebacks import describe
 
@@ -45,8 +45,7 @@ def _configure(reference: str | None) -> Iterator[str]:
 def _endpoint(name: str, endpoint: EndpointSettings) -> Iterator[str]:
     key = f"endpoints.{name}"
     try:
-        request = resolve(endpoint.request, f"{key}.request")
-        response = resolve(endpoint.response, f"{key}.response")
+        request, response = resolve_types(key, endpoint.request, endpoint.response, endpoint.response_type)
         tables = {"batching": endpoint.batching is not None, "streaming": endpoint.streaming is not None}
         resolve_handler(endpoint.handler, key, request, response, **tables)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the owner's modules may raise anything

@@ -85,9 +85,11 @@ def routes(service: Service) -> None:
     for name, endpoint in service.settings.endpoints.items():
         workers, batching = endpoint.workers, endpoint.batching
         batch = f"batches of {batching.max_size} within {batching.max_wait_s:g} s" if batching else "one at a time"
+        answer_type = f" as {endpoint.response_type}" if endpoint.response_type else ""
         timeout = "no timeout" if endpoint.timeout_s is None else f"timeout {endpoint.timeout_s:g} s"
         click.echo(
             f"POST {endpoint.path}  {name}  {endpoint.handler}\n"
+            f"     takes {endpoint.request}, gives {endpoint.response}{answer_type}\n"
             f"     workers per device: {workers.per_device}, devices: {workers.devices}, {batch}, {timeout}, "
             f"queue of {endpoint.queue.max_size}"
         )

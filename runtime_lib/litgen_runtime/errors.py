@@ -7,6 +7,7 @@
     ├── StartupError             the service could never start (exit code 3)
     └── RequestError             answered to a client as an RFC 9457 problem
         ├── InvalidJSON            400 invalid-json
+        ├── InvalidForm            400 invalid-form
         ├── InvalidHeader          400 invalid-header
         ├── Unauthorized           401 unauthorized
         ├── NotFound               404 not-found
@@ -23,13 +24,16 @@
         ├── InvalidResult          500 invalid-result
         ├── OutOfMemory            500 out-of-memory
         ├── KillsWorkers           500 kills-workers
+        ├── UnsupportedCoding      501 unsupported-transfer-encoding
         ├── Loading                503 loading
         ├── QueueFull              503 queue-full
+        ├── TooManyConnections     503 too-many-connections
         ├── WorkerDied             503 worker-died
         ├── Draining               503 draining
         ├── DeadlineExceeded       504 timeout
         ├── Hopeless               504 no-time-left
         ├── RunTooLong             504 run-too-long
+        ├── CannotStore            507 cannot-store
         └── HTTPError              the status that the owner's code chose
 """
 
@@ -122,6 +126,12 @@ class InvalidJSON(RequestError):
     status, code, title = 400, "invalid-json", "The body is not valid JSON"
 
 
+class InvalidForm(RequestError):
+    """The body says that it is a form, and is none."""
+
+    status, code, title = 400, "invalid-form", "The body is not a valid form"
+
+
 class InvalidHeader(RequestError):
     """A header does not say what it should."""
 
@@ -198,6 +208,12 @@ class InvalidResult(RequestError):
     status, code, title = (500, "invalid-result", "The model's result is not a valid response")
 
 
+class UnsupportedCoding(RequestError):
+    """The body is sent in a transfer coding other than chunked."""
+
+    status, code, title = (501, "unsupported-transfer-encoding", "Transfer coding not implemented")
+
+
 class Loading(RequestError):
     """No worker of the endpoint has finished loading yet."""
 
@@ -208,6 +224,12 @@ class QueueFull(RequestError):
     """The endpoint's queue is at its bound."""
 
     status, code, title = 503, "queue-full", "The endpoint's queue is full"
+
+
+class TooManyConnections(RequestError):
+    """The service holds as many connections as it may."""
+
+    status, code, title = 503, "too-many-connections", "Too many connections"
 
 
 class WorkerDied(RequestError):
@@ -244,6 +266,12 @@ class OutOfMemory(RequestError):
     """The device has too little memory for the request, or for its batch where that must not run in parts."""
 
     status, code, title = 500, "out-of-memory", "The device has too little memory"
+
+
+class CannotStore(RequestError):
+    """A large body cannot be written to disk."""
+
+    status, code, title = 507, "cannot-store", "The body could not be stored"
 
 
 class KillsWorkers(RequestError):

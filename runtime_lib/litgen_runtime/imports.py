@@ -37,6 +37,27 @@ def resolve(reference: str, key: str) -> Any:
         ) from None
 
 
+def resolve_types(key: str, request: str, response: str, response_type: str | None) -> tuple[Any, Any]:
+    """Import what an endpoint takes and gives.
+
+    Args:
+        key: the table of the endpoint, for the message.
+        request: what service.toml says of the request type.
+        response: what it says of the response type.
+        response_type: the media type of a response of bytes, where service.toml names one.
+
+    Raises:
+        SettingsError: no such module or name, or a media type for a response that is sent as JSON.
+    """
+    types = resolve(request, f"{key}.request"), resolve(response, f"{key}.response")
+    if response_type is not None and types[1] is not bytes:
+        raise SettingsError(
+            f'{key}.response_type is "{response_type}", but {key}.response is "{response}", which is sent as JSON; '
+            'expected response = "builtins:bytes". Remove response_type from service.toml, or change response.'
+        )
+    return types
+
+
 def resolve_handler(
     reference: str, key: str, request: Any, response: Any, *, batching: bool = False, streaming: bool = False
 ) -> type[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MARK, ROOT, Marked, act, config, endpoint, eventually, serving, square
+from tests.services import MARK, ROOT, SERVICES, Marked, act, config, endpoint, eventually, serving, square
 
 NUMBER = '{"x": 3}'
 SHORT = ("--duration", "0.5", "--warm-up", "0.1", "--connections", "8")
@@ -84,6 +84,21 @@ def test_stream(tmp_path: Path, marked: Marked) -> None:
     assert 0 < told["first_item_s"]["p50"] <= told["latency_s"]["max"]
 
 
+@pytest.mark.parametrize("kind", ["bytes", "upload"])
+def test_bytes(tmp_path: Path, marked: Marked, kind: str) -> None:
+    """A file is sent as it is to what takes bytes or uploads; without one, the command says so."""
+    handler, response = ("Same", "builtins:bytes") if kind == "bytes" else ("Receive", f"{SERVICES}.schemas:Received")
+    request = "builtins:bytes" if kind == "bytes" else "litgen_runtime:Upload"
+    table = {**endpoint(f"uploads:{handler}", "/raw"), "request": request, "response": response}
+    path = config(tmp_path, {"raw": table})
+    body = tmp_path / "body"
+    body.write_bytes(bytes(range(256)) * 100)
+    done = bench(marked, path, "/raw", "--data", f"@{body}", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["requests"] > 1
+    assert "takes bytes" in bench(marked, path, "/raw").stderr
+
+
 def test_failures_end_with_1(tmp_path: Path, marked: Marked) -> None:
     """Requests that fail are told apart from answers, with what the service says of them."""
     done = bench(marked, config(tmp_path, {"square": square()}), "/square", "--data", '{"x": "three"}')
@@ -137,14 +152,16 @@ def test_interrupt(tmp_path: Path, marked: Marked) -> None:
 
 
 def test_killed(tmp_path: Path, marked: Marked) -> None:
-    """Not even kill -9 leaves the service behind."""
+    """Not even kill -9 leaves the service behind, nor a file of ours."""
+    folder = tmp_path / "tmpdir"
+    folder.mkdir()
+    env = {**os.environ, MARK: marked.mark, "TMPDIR": str(folder)}
     line = command(config(tmp_path, {"square": square()}), "/square", "--data", NUMBER, "--duration", "60")
-    with subprocess.Popen(
-        line, cwd=ROOT, env={**os.environ, MARK: marked.mark}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as running:
+    with subprocess.Popen(line, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         assert eventually(lambda: marked.of("litgen_runtime.worker"))
         running.kill()
     assert eventually(lambda: not marked.processes())
+    assert eventually(lambda: not list(folder.iterdir()))
 
 
 def test_deaths_show(tmp_path: Path, marked: Marked) -> None:

@@ -1,6 +1,9 @@
 """Clients that are slow, silent, wrong or gone (docs/behavior.md, 2)."""
 
 import json
+import os
+import resource
+import signal
 import socket
 import struct
 import time
@@ -8,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests import wire
@@ -357,3 +361,120 @@ def test_many_silent_connections(service: Running) -> None:
     finally:
         for sock in silent:
             sock.close()
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])
+def test_other_transfer_codings(client: wire.Wire, coding: str) -> None:
+    """A body in a transfer coding that we do not undo is 501, and not read as if it were plain."""
+    client.send(f"POST /square HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n".encode() + wire.chunk(b'{"x": 3}'))
+    assert_refused(client.reply(), 501, "unsupported-transfer-encoding")
+    assert client.ended()
+
+
+def test_a_client_that_leaves_after_a_large_body(service: Running) -> None:
+    """Its leave is seen at once, although its body was larger than what we read ahead."""
+    with wire.connected(service.port) as client:
+        client.send(wire.post("/act", command("sleep", seconds=2, text="x" * 300_000)))
+        time.sleep(0.5)
+    assert eventually(lambda: service.get("/health").json()["in_flight"] == 0, 1.0)
+
+
+PLACES = 20
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Running]:
+    """A service that takes few connections; in the end it serves as before."""
+    limits = {"max_connections": PLACES, "header_timeout_s": 60.0}
+    with serving(config(tmp_path, {"square": square(), "act": act()}, limits)) as running:
+        yield running
+        assert eventually(lambda: sum(line.split()[3] == "01" for line in tcp(running)) < 5)
+        assert running.post("/square", {"x": 3}).json() == {"x": 9}
+
+
+def crowd(service: Running, count: int) -> list[socket.socket]:
+    """Open connections that say nothing."""
+    return [socket.create_connection(("127.0.0.1", service.port), timeout=10) for _ in range(count)]
+
+
+def close(connections: list[socket.socket]) -> None:
+    """Close them."""
+    for connection in connections:
+        connection.close()
+
+
+def test_beyond_max_connections(small: Running) -> None:
+    """Beyond the bound a newcomer is told so, and may ask the probes; those inside are served on."""
+    inside = crowd(small, PLACES)
+    try:
+        for _ in range(3):
+            with wire.connected(small.port) as client:
+                client.send(wire.post("/square", b'{"x": 2}'))
+                reply = client.reply()
+                assert_refused(reply, 503, "too-many-connections")
+                assert reply is not None
+                assert reply.headers["retry-after"] == "1"
+                assert client.ended()
+        for probe in ("/livez", "/readyz", "/health"):
+            assert small.get(probe).status_code == 200
+        first = wire.Wire(inside[0])
+        first.send(wire.post("/square", b'{"x": 2}'))
+        assert first.expect().json() == {"x": 4}
+    finally:
+        close(inside)
+    assert small.log().count("newcomers are refused (service.max_connections)") == 1
+
+
+def test_idle_connections_make_room(small: Running) -> None:
+    """A connection that is kept alive for nothing gives its place to a newcomer, the longest idle one first."""
+    inside = [wire.Wire(connection) for connection in crowd(small, PLACES)]
+    try:
+        for client in inside[:10]:
+            client.send(wire.get("/livez"))
+            assert client.expect().status == 200
+            time.sleep(0.01)
+        newcomers = crowd(small, 10)
+        for number, connection in enumerate(newcomers):
+            newcomer = wire.Wire(connection)
+            newcomer.send(wire.post("/square", b'{"x": %d}' % number))
+            assert newcomer.expect().json() == {"x": number * number}
+        assert all(client.ended() for client in inside[:10])
+        inside[10].send(wire.get("/livez"))
+        assert inside[10].expect().status == 200
+        close(newcomers)
+    finally:
+        close([client.sock for client in inside])
+
+
+def test_a_flood_of_connections(small: Running) -> None:
+    """Far beyond the bound connections are dropped at once: descriptors and memory stay flat, probes are answered."""
+    process = psutil.Process(small.http_pid)
+    inside = crowd(small, PLACES)
+    small.get("/livez")
+    memory, descriptors = process.memory_info().rss, process.num_fds()
+    flood: list[socket.socket] = []
+    try:
+        for _ in range(15):
+            flood += crowd(small, 100)
+            assert small.get("/livez").status_code == 200
+            assert process.num_fds() <= descriptors + 70
+        assert process.memory_info().rss - memory < 10_000_000
+        first = wire.Wire(inside[0])
+        first.send(wire.post("/square", b'{"x": 2}'))
+        assert first.expect().json() == {"x": 4}
+    finally:
+        close(inside + flood)
+
+
+def test_too_few_descriptors(tmp_path: Path) -> None:
+    """A limit of open files that is too low is said at start, and connections beyond it are refused as any others."""
+    with serving(config(tmp_path, {"square": square()}, {"max_connections": 5000})) as service:
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (300, 300))
+        os.kill(service.http_pid, signal.SIGKILL)  # the next one has this limit too
+        service.wait_log("this process may open 300 files, enough for 108; expected 5192")
+        service.process.wait_ready()
+        inside = crowd(service, 108)
+        with wire.connected(service.port) as client:
+            client.send(wire.get("/docs"))
+            assert_refused(client.reply(), 503, "too-many-connections")
+        close(inside)

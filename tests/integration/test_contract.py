@@ -17,6 +17,7 @@ from tests.services import ROOT, SERVICES, Running, act, assert_problem, config,
 
 pytestmark = pytest.mark.xdist_group("contract")
 
+BYTES, UPLOAD = "builtins:bytes", "litgen_runtime:Upload"
 CODES = {"200", "400", "405", "408", "413", "415", "422", "500", "503", "504"}
 
 
@@ -28,6 +29,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "repeat": endpoint("basic:Repeat", "/v1/repeat", "Echo", "Echo"),
         "other_square": square("/v1/square"),
         "act": act(),
+        "same": endpoint("uploads:Same", "/same") | {"request": BYTES, "response": BYTES, "response_type": "image/png"},
+        "receive": endpoint("uploads:Receive", "/receive", response="Received") | {"request": UPLOAD},
     }
     extended = {"configure": f"{SERVICES}.web:extended"}
     return config(tmp_path_factory.mktemp("contract"), endpoints, extended, {"api": True})
@@ -71,6 +74,17 @@ def test_every_endpoint_is_typed(service: Running) -> None:
             name = answer["content"][kind]["schema"]["$ref"].rpartition("/")[2]
             assert name in document["components"]["schemas"]
             assert code != "200" or name.startswith(response)
+
+
+def test_bodies_of_any_type_are_described(service: Running) -> None:
+    """What an endpoint takes and gives that is no JSON stands there with its media types, and a full disk as well."""
+    paths = service.get("/openapi.json").json()["paths"]
+    same, receive = paths["/same"]["post"], paths["/receive"]["post"]
+    assert set(same["requestBody"]["content"]) == {"application/octet-stream", "*/*"}
+    assert set(receive["requestBody"]["content"]) == {"application/octet-stream", "*/*", "multipart/form-data"}
+    assert set(same["responses"]["200"]["content"]) == {"image/png"}
+    assert set(receive["responses"]["200"]["content"]) == {"application/json"}
+    assert set(same["responses"]) == set(receive["responses"]) == CODES | {"507", "default"}
 
 
 def test_probes_are_described(service: Running) -> None:
@@ -179,7 +193,7 @@ def test_check_command(path: Path) -> None:
     """`check` says that all is well, exit 0."""
     done = run("check", path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "4 endpoints, all well" in done.stdout
+    assert "6 endpoints, all well" in done.stdout
 
 
 def test_check_finds_problems(tmp_path: Path) -> None:
@@ -240,6 +254,9 @@ def test_schemathesis_finds_nothing(service: Running, tmp_path: Path) -> None:
         # The owner's routes are there to misbehave; FastAPI describes them, not we.
         "--exclude-path-regex": ["^/(typed|teapot|broken|modules)"],
     }
+    # A client that allows no time at all is answered 504, as the contract says.
+    statuses = '["2xx", "3xx", "4xx", "504"]'
+    (tmp_path / "schemathesis.toml").write_text(f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n")
     done = subprocess.run(
         [
             program,

@@ -1,4 +1,4 @@
-"""Streams of items (docs/behavior.md, 2.13)."""
+"""Streams of items (docs/behavior.md, 2.14)."""
 
 import concurrent.futures
 import json

@@ -19,13 +19,14 @@ RUNTIME = sorted(name for name in FILES if name.startswith("litgen_runtime"))
 STDLIB = sys.stdlib_module_names
 
 # What a part of the runtime may import, besides itself: DESIGN.md's order, from the bottom to the top.
-BASE = {"_version", "errors", "endpoint", "tracebacks", "logs", "groups"}
+BASE = {"_version", "errors", "endpoint", "folders", "tracebacks", "logs", "groups", "upload"}
 MESSAGES = BASE | {"settings", "validation", "imports", "devices"}
 CORE = MESSAGES | {"batching", "transport"}
 ALLOWED = {
     "_version": set(),
     "errors": set(),
     "endpoint": set(),
+    "folders": set(),
     "logs": set(),
     "groups": set(),
     "cores": set(),
@@ -33,6 +34,7 @@ ALLOWED = {
     "batching": set(),
     "transport": set(),
     "tracebacks": {"errors"},
+    "upload": {"errors"},
     "validation": {"errors"},
     "devices": {"errors"},
     "shutdown_keys": {"errors"},
@@ -47,7 +49,7 @@ ALLOWED = {
     "bench": CORE | {"http"},
     "cli": CORE | {"bench", "check", "http", "service", "supervisor"},
     "__main__": {"cli"},
-    "": {"_version", "endpoint", "errors", "service"},  # the package itself, ``service`` on demand
+    "": {"_version", "endpoint", "errors", "service", "upload"},  # the package itself, ``service`` on demand
 }
 
 
@@ -134,7 +136,8 @@ def test_worker_stays_light() -> None:
     assert outside(modules) == {"pydantic"}
     assert not [name for name in modules if name.startswith(("litgen_runtime.http", "litgen_runtime.dispatcher"))]
     everything = set().union(*(imports(name) for name in RUNTIME if part(name) == "worker"))
-    assert outside(everything) == {"pydantic", "torch"}  # torch on demand, for a CUDA device
+    # on demand: torch for a CUDA device, python_multipart for forms
+    assert outside(everything) == {"pydantic", "torch", "python_multipart"}
 
 
 def test_guardian_stays_tiny() -> None:

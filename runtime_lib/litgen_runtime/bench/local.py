@@ -70,7 +70,7 @@ async def local_service(config: str) -> AsyncIterator[LocalService]:
     Args:
         config: the path of its service.toml.
     """
-    with tempfile.TemporaryDirectory(prefix="litgen-bench-") as folder, _guarded() as guard:
+    with tempfile.TemporaryDirectory(prefix="litgen-bench-") as folder, _guarded(folder) as guard:
         service = LocalService(config, Path(folder) / "log")
         os.write(guard, b"+%d\n" % service.process.pid)
         try:
@@ -81,10 +81,10 @@ async def local_service(config: str) -> AsyncIterator[LocalService]:
 
 
 @contextlib.contextmanager
-def _guarded() -> Iterator[int]:
-    """Have a guardian, which kills the sessions that it is told of once we are gone; gives the pipe to tell it."""
+def _guarded(folder: str) -> Iterator[int]:
+    """Have a guardian; gives the pipe to tell it of sessions, which it kills once we are gone, and then the folder."""
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "litgen_runtime.supervisor.guardian", str(reading)]
+    command = [sys.executable, "-m", "litgen_runtime.supervisor.guardian", str(reading), folder]
     guardian = subprocess.Popen(command, pass_fds=[reading], start_new_session=True)  # noqa: S603 - our own module
     os.close(reading)
     try:

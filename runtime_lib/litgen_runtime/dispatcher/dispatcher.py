@@ -19,13 +19,14 @@ from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
 from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.dispatcher.line import WorkerLine
-from litgen_runtime.dispatcher.quarantine import Quarantine
+from litgen_runtime.dispatcher.quarantine import Quarantine, digest
 from litgen_runtime.dispatcher.rate import DrainRate
 from litgen_runtime.dispatcher.stats import Stats
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
 from litgen_runtime.errors import RequestError
 from litgen_runtime.settings import EndpointSettings
+from litgen_runtime.transport.bodies import SpooledBody
 from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack_batch, unpack_chunks, unpack_results
 
 log = logging.getLogger(__name__)
@@ -52,12 +53,13 @@ class Dispatcher:
         self.stats = Stats()
         self.streams = settings.streaming is not None
         self.max_size = _at_once(settings)
+        self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
         self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
         self._waiting = Waiting(settings.queue.max_size, settings.queue.max_bytes)
-        self._quarantine = Quarantine(settings.quarantine_s)
+        self._quarantine = Quarantine(settings.quarantine_s, digest)
         self._lines: dict[Load, WorkerLine] = {}
         self._pump_due = False
         self._sweeping = False
@@ -102,26 +104,56 @@ class Dispatcher:
         seconds = self._quarantine.holds(body, now)
         if seconds is not None:
             raise refusals.quarantined(self.name, seconds)
-        if not self._waiting.has_room(len(body)):
-            self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
-            if not self._waiting.has_room(len(body)):
-                retry_s = self._rate.seconds_for(len(self._waiting), now)
-                raise refusals.queue_full(self.name, len(self._waiting), self._waiting.bytes, retry_s)
-        timeout_s = min(_NEVER if self._settings.timeout_s is None else self._settings.timeout_s, at_most_s)
+        size = body.size if isinstance(body, SpooledBody) else len(body)
+        if not self._waiting.has_room(size):
+            self._make_room(size)
+        timeout_s = min(self.timeout_s, at_most_s)
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
         deadline = arrived + timeout_s
         start_by = min(deadline, arrived + queue_s)
         feed = Feed() if self.streams else None
-        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, self._loop.create_future(), feed)
+        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, feed)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
         self._waiting.add(ticket)
-        self._pump_soon()
+        if self.max_size == 1 and any(not load.held for load in self._lines):
+            self._pump()  # nothing to gather: somebody has nothing to do
+        else:
+            self._pump_soon()
         return ticket
+
+    def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
+        """Let the quarantine tell bodies apart by something else than all their bytes."""
+        self._quarantine.key_of = key_of
+
+    def reserve(self, size: int, held: int = 0) -> None:
+        """Keep room for bytes of a body that is still arriving, ``release`` gives it back.
+
+        Args:
+            size: how many bytes.
+            held: how many this body has room for already.
+
+        Raises:
+            QueueFull: there is no room.
+        """
+        if not self._waiting.has_room(size, held):
+            self._make_room(size, held)
+        self._waiting.arriving += size
+
+    def release(self, size: int) -> None:
+        """Give back what ``reserve`` kept."""
+        self._waiting.arriving -= size
+
+    def _make_room(self, size: int, held: int = 0) -> None:
+        self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
+        if not self._waiting.has_room(size, held):
+            waiting = self._waiting
+            retry_s = self._rate.seconds_for(len(waiting), time.monotonic())
+            raise refusals.queue_full(self.name, len(waiting), waiting.bytes + waiting.arriving, retry_s)
 
     def abandon(self, ticket: Ticket, error: Exception) -> None:
         """The client is gone: the request is not run, or its worker is told."""
-        if ticket.refuse(error):
+        if ticket.settle(error):
             self.stats.cancellations["client-gone"] += 1
             self._withdraw(ticket)
 
@@ -182,7 +214,7 @@ class Dispatcher:
         for ticket in waiting:
             self._waiting.remove(ticket)
         held = [ticket for line in self._lines.values() for ticket in line.tickets.values()]
-        return sum(ticket.refuse(refusals.drain_over()) for ticket in waiting + held)
+        return sum(ticket.settle(refusals.drain_over()) for ticket in waiting + held)
 
     def close(self) -> None:
         """Let every worker end."""
@@ -193,10 +225,13 @@ class Dispatcher:
         """Send once an iteration of the loop: what arrives together travels together."""
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call_soon(self._pump)
+            self._loop.call_soon(self._pump_gathered)
+
+    def _pump_gathered(self) -> None:
+        self._pump_due = False
+        self._pump()
 
     def _pump(self) -> None:
-        self._pump_due = False
         now = time.monotonic()
         self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
@@ -234,7 +269,7 @@ class Dispatcher:
         median_s = median(self._runs) if remaining_s < max(self._runs) else 0.0
         if remaining_s >= median_s:
             return False
-        ticket.refuse(refusals.hopeless(self.name, remaining_s, median_s))
+        ticket.settle(refusals.hopeless(self.name, remaining_s, median_s))
         return True
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
@@ -254,7 +289,7 @@ class Dispatcher:
                 ticket.timer = self._loop.call_later(ticket.deadline - now, self._on_time, ticket)
             return
         self.stats.cancellations["timeout"] += 1
-        ticket.refuse(refusals.timed_out(self.name, ticket, now, len(self._waiting)))
+        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting)))
         self._withdraw(ticket)
 
     def _withdraw(self, ticket: Ticket) -> None:
@@ -263,12 +298,12 @@ class Dispatcher:
 
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
         if too_long:
-            ticket.refuse(refusals.ran_too_long(self.name, self._settings.run_limit))
+            ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
         elif not self._settings.repeatable or (ticket.feed is not None and ticket.feed.began):
-            ticket.refuse(refusals.worker_died(self.name))
+            ticket.settle(refusals.worker_died(self.name))
         elif ticket.attempt >= _MAX_ATTEMPTS and alone:
             self._quarantine.add(ticket.body, time.monotonic())
-            ticket.refuse(refusals.kills_workers(self.name, ticket.attempt))
+            ticket.settle(refusals.kills_workers(self.name, ticket.attempt))
         elif ticket.is_open:
             ticket.attempt += 1
             ticket.line = ticket.sent = ticket.started = None

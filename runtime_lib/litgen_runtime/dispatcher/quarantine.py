@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 _MOST = 1024
 
@@ -13,9 +14,11 @@ class Quarantine:
 
     Args:
         keep_s: how long a body is remembered, in seconds; None remembers nothing.
+        key_of: what a body is known by.
     """
 
-    def __init__(self, keep_s: float | None) -> None:
+    def __init__(self, keep_s: float | None, key_of: Callable[[bytes], bytes]) -> None:
+        self.key_of = key_of
         self._keep_s = keep_s
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
@@ -23,7 +26,7 @@ class Quarantine:
         """Remember a body that has killed workers."""
         if self._keep_s is None:
             return
-        key = _key(body)
+        key = self.key_of(body)
         self._until[key] = now + self._keep_s
         self._until.move_to_end(key)
         if len(self._until) > _MOST:
@@ -33,7 +36,7 @@ class Quarantine:
         """Return for how many seconds more a body is refused; None for one that is not."""
         if not self._until:
             return None
-        key = _key(body)
+        key = self.key_of(body)
         until = self._until.get(key)
         if until is not None and until <= now:
             del self._until[key]
@@ -41,5 +44,6 @@ class Quarantine:
         return None if until is None else until - now
 
 
-def _key(body: bytes) -> bytes:
+def digest(body: bytes) -> bytes:
+    """Return what a body is known by that is all there is to know."""
     return hashlib.sha256(body).digest()

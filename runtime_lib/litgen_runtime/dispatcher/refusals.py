@@ -44,6 +44,17 @@ def timed_out(name: str, ticket: Ticket, now: float, ahead: int) -> DeadlineExce
     )
 
 
+def not_arrived(name: str, timeout_s: float, size: int) -> DeadlineExceeded:
+    """The client's time is over, and its body is not there."""
+    return DeadlineExceeded(
+        f"{name} did not answer within {timeout_s:g} s: the body had not arrived, only {size} bytes of it. "
+        f"Send faster; the service's owner can raise endpoints.{name}.timeout_s.",
+        {"Connection": "close"},
+        waited_s=round(timeout_s, 3),
+        ran_s=0.0,
+    )
+
+
 def hopeless(name: str, remaining_s: float, median_s: float) -> Hopeless:
     """Less time is left than a run takes."""
     return Hopeless(

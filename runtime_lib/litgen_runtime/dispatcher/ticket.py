@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class Ticket:
     """What the dispatcher knows of a request.
 
-    ``answer`` is set exactly once: with the worker's result, or with the error that the client is told.
-    Times are CLOCK_MONOTONIC seconds.
+    ``outcome`` is set exactly once: the worker's result, or the error that the client is told. Then ``on_done`` is
+    called, if somebody asked for it. Times are CLOCK_MONOTONIC seconds.
     """
 
     id: int
@@ -26,8 +27,10 @@ class Ticket:
     arrived: float
     deadline: float  # the client is free then
     start_by: float  # after this it is not worth running
-    answer: asyncio.Future[Result]
+    size: int = 0  # of the client's body, in bytes
     feed: Feed | None = None  # of a stream
+    outcome: Result | Exception | None = None
+    on_done: Callable[[], None] | None = field(default=None, repr=False)
     attempt: int = 1
     line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None
@@ -36,29 +39,32 @@ class Ticket:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still waits for the answer."""
-        return not self.answer.done()
+        """Whether somebody still waits for the outcome."""
+        return self.outcome is None
 
-    def settle(self, result: Result) -> bool:
-        """Give the answer; False when the client is no longer there to take it."""
+    def settle(self, outcome: Result | Exception) -> bool:
+        """Give the outcome; False when there is one already, such as that the client is gone."""
         if self.timer is not None:
             self.timer.cancel()
-        if self.answer.done():
+        if self.outcome is not None:
             return False
-        self.answer.set_result(result)
-        self._end_feed()
+        self.outcome = outcome
+        if self.on_done is not None:
+            self.on_done()
         return True
 
-    def refuse(self, error: Exception) -> bool:
-        """Give an error as the answer; False when there is one already."""
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.answer.done():
-            return False
-        self.answer.set_exception(error)
-        self._end_feed()
-        return True
+    def result(self) -> Result:
+        """Return the worker's result, or raise the error, once there is an outcome."""
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        if self.outcome is None:
+            raise RuntimeError(f"request {self.id} has no outcome yet")
+        return self.outcome
 
-    def _end_feed(self) -> None:
-        if self.feed is not None:
-            self.feed.wake()
+    async def wait(self) -> Result:
+        """Wait for the outcome; return the worker's result, or raise the error."""
+        if self.outcome is None:
+            done = asyncio.get_running_loop().create_future()
+            self.on_done = lambda: None if done.done() else done.set_result(None)
+            await done
+        return self.result()

@@ -22,6 +22,7 @@ class Waiting:
         self._tickets: OrderedDict[int, Ticket] = OrderedDict()
         self._suspects: OrderedDict[int, Ticket] = OrderedDict()
         self.bytes = 0
+        self.arriving = 0  # bytes of bodies that have not arrived yet, as far as they have room
 
     def __len__(self) -> int:
         return len(self._tickets) + len(self._suspects)
@@ -30,32 +31,33 @@ class Waiting:
         yield from self._suspects.values()
         yield from self._tickets.values()
 
-    def has_room(self, size: int) -> bool:
-        """Whether a newcomer of so many bytes may wait; one alone always may."""
-        return len(self) < self._max_size and (not self.bytes or self.bytes + size <= self._max_bytes)
+    def has_room(self, size: int, held: int = 0) -> bool:
+        """Whether a newcomer of so many bytes, or one with ``held`` bytes of so many more, may wait; one alone may."""
+        total = self.bytes + self.arriving
+        return (held > 0 or len(self) < self._max_size) and (total == held or total + size <= self._max_bytes)
 
     def add(self, ticket: Ticket) -> None:
         """Take a newcomer."""
         self._tickets[ticket.id] = ticket
-        self.bytes += len(ticket.body)
+        self.bytes += ticket.size
 
     def put_back(self, tickets: Iterable[Ticket]) -> None:
         """Take requests back that a worker never ran: they come first again, in their order."""
         for ticket in sorted(tickets, key=lambda ticket: ticket.id, reverse=True):
             self._tickets[ticket.id] = ticket
             self._tickets.move_to_end(ticket.id, last=False)
-            self.bytes += len(ticket.body)
+            self.bytes += ticket.size
 
     def suspect(self, ticket: Ticket) -> None:
         """Take a request back that ran when its worker died: it goes alone."""
         self._suspects[ticket.id] = ticket
-        self.bytes += len(ticket.body)
+        self.bytes += ticket.size
 
     def remove(self, ticket: Ticket) -> bool:
         """Take a request out; False if it is not here."""
         for tickets in (self._tickets, self._suspects):
             if tickets.pop(ticket.id, None) is not None:
-                self.bytes -= len(ticket.body)
+                self.bytes -= ticket.size
                 return True
         return False
 
@@ -81,5 +83,5 @@ class Waiting:
         if not tickets:
             return None
         _, ticket = tickets.popitem(last=False)
-        self.bytes -= len(ticket.body)
+        self.bytes -= ticket.size
         return ticket

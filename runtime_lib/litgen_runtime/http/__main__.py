@@ -9,16 +9,19 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import uvloop
 
 from litgen_runtime import logs
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.errors import SettingsError
 from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.http.app import Front
-from litgen_runtime.http.door import Door
+from litgen_runtime.http.body import reader_for
+from litgen_runtime.http.door import Door, admit
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -26,9 +29,10 @@ from litgen_runtime.http.probes import PATHS, Probes
 from litgen_runtime.http.server import Server
 from litgen_runtime.http.shutdown_api import ShutdownApi
 from litgen_runtime.http.site import Site
+from litgen_runtime.http.spool import Spool
 from litgen_runtime.http.streaming import StreamDoor
 from litgen_runtime.http.workers import Workers
-from litgen_runtime.imports import resolve
+from litgen_runtime.imports import resolve_types
 from litgen_runtime.settings import Settings
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.control import BEAT_S, Control
@@ -44,13 +48,15 @@ class HttpProcess:
         settings: the service's choices.
         workers: every worker there will be.
         shutdown_keys: what opens POST /shutdown.
+        folder: where large bodies may be kept.
     """
 
     def __init__(
-        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str]
+        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str], folder: str
     ) -> None:
         self._control = control
         self._shutdown_keys = shutdown_keys
+        self._folder = folder
         self._settings = settings
         min_ready = {name: endpoint.workers.min_ready for name, endpoint in settings.endpoints.items()}
         self._lifecycle = Lifecycle(workers, min_ready=min_ready)
@@ -61,11 +67,12 @@ class HttpProcess:
             self._dispatchers[name] = Dispatcher(name, endpoint, self._workers.kill)
         self._site = Site(settings)
         probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s)
-        self._server = Server(
-            Front(dict.fromkeys(PATHS, probes), self._routes(), self._site, self._lifecycle),
-            settings.service,
-            self._listening,
-        )
+        self._door_of = dict(self._doors())
+        self._lanes: dict[bytes, Door] = {}
+        if not self._site.may_have_middleware:
+            self._open_lanes()
+        front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle)
+        self._server = Server(front, settings.service, self._lanes, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._workers.adopt,
@@ -84,17 +91,33 @@ class HttpProcess:
         await self._server.serve([listener])
         loop.remove_reader(self._control.fileno())
 
-    def _routes(self) -> dict[str, App]:
-        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers)}
-        for name, endpoint in self._settings.endpoints.items():
-            request = resolve(endpoint.request, f"endpoints.{name}.request")
-            parts = (self._dispatchers[name], request, self._lifecycle, self._settings.service.max_json_bytes)
-            streaming = endpoint.streaming
-            routes[endpoint.path] = StreamDoor(*parts, streaming.keep_alive_s) if streaming else Door(*parts)
+    def _routes(self, doors: Mapping[str, Door]) -> dict[str, App]:
+        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers), **doors}
         if self._settings.shutdown.api:
             keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))
         return routes
+
+    def _doors(self) -> Iterator[tuple[str, Door]]:
+        """Yield each endpoint's door, by path."""
+        spool = cache(lambda: _spool(self._folder))
+        for name, endpoint in self._settings.endpoints.items():
+            key, dispatcher, answer_type = f"endpoints.{name}", self._dispatchers[name], endpoint.response_type
+            request, response = resolve_types(key, endpoint.request, endpoint.response, answer_type)
+            may_enter = partial(admit, self._lifecycle, name)
+            reader = reader_for(request, dispatcher, self._settings.service, spool, may_enter)
+            if endpoint.streaming:
+                yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, endpoint.streaming.keep_alive_s)
+            elif response is bytes:
+                answer_type = answer_type or "application/octet-stream"
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type)
+            else:
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle)
+
+    def _open_lanes(self) -> None:
+        """Let requests take the short way, unless the owner's middleware has to see them."""
+        doors = self._door_of.items()
+        self._lanes.update({path.encode(): door for path, door in doors if not isinstance(door, StreamDoor)})
 
     def _listening(self) -> None:
         self._tell({"do": "listening"})
@@ -103,7 +126,8 @@ class HttpProcess:
 
     async def _load_site(self) -> None:
         try:
-            await self._site.app()
+            if not await self._site.has_middleware():
+                self._open_lanes()
             self._lifecycle.site_loaded()
         except BaseException as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything, SystemExit too
             self._tell({"do": "failed", "error": describe(error)})
@@ -154,6 +178,16 @@ class HttpProcess:
         task.add_done_callback(self._tasks.discard)
 
 
+def _spool(folder: str) -> Spool:
+    try:
+        return Spool(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} for uploads cannot be made: {error.strerror}. Let the service write there, or set "
+            "TMPDIR to a folder where it may."
+        ) from None
+
+
 def main() -> None:
     """Read what to be from the supervisor, then serve."""
     let_the_supervisor_decide()
@@ -171,7 +205,7 @@ def main() -> None:
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers, spec["shutdown_keys"])
+            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"])
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

@@ -1,51 +1,287 @@
-"""Reading a request's body within its limit."""
+"""Reading a request's body within its limits: its size, its endpoint's queue, and the client's time."""
 
 from __future__ import annotations
 
-from litgen_runtime.errors import PayloadTooLarge
-from litgen_runtime.http.messages import Receive
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from math import inf
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from litgen_runtime.dispatcher import refusals
+from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.errors import PayloadTooLarge, UnsupportedMediaType
+from litgen_runtime.http.messages import Head, Receive
+from litgen_runtime.http.spool import Spool
+from litgen_runtime.settings import ServiceSettings
+from litgen_runtime.transport.bodies import content_key, inline_body
+from litgen_runtime.upload import Upload
+from litgen_runtime.validation import refusal
+
+_CHECKED_BYTES = 65_536
+_INLINE_BYTES = 1_048_576
+_PIECE_BYTES = 262_144
 
 
 class ClientGone(Exception):
     """The client left before its request was complete; there is nobody to answer."""
 
 
-async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
-    """Return the whole body.
+class Reader(ABC):
+    """How the bodies of one endpoint are taken.
 
     Args:
-        receive: the ASGI channel.
-        declared: the Content-Length header, if there is one.
+        dispatcher: the endpoint's queue, in whose bound a body counts from its first byte.
         limit: the most bytes that are taken.
-
-    Raises:
-        PayloadTooLarge: by its declared length before reading, or by what arrived.
-        ClientGone: the client left.
+        key: what service.toml calls this limit.
     """
-    if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    body: bytes = message.get("body", b"")
-    if len(body) > limit:
-        raise _too_large(limit)
-    if not message.get("more_body"):
+
+    def __init__(self, dispatcher: Dispatcher, limit: int, key: str) -> None:
+        self._dispatcher = dispatcher
+        self._limit = limit
+        self._key = key
+
+    @abstractmethod
+    def take(self, head: Head, body: bytes) -> bytes:
+        """Return what the dispatcher is given for a body that is all there.
+
+        Args:
+            head: the request's headers.
+            body: what came behind them.
+
+        Raises:
+            RequestError: the body is refused.
+        """
+
+    @abstractmethod
+    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+        """Return what the dispatcher is given for a body that is still to come.
+
+        Args:
+            receive: the ASGI channel.
+            head: the request's headers.
+            at_most_s: how long the client itself will wait, in seconds.
+
+        Raises:
+            RequestError: the body is refused.
+            ClientGone: the client left.
+        """
+
+    def _bounded(self, body: bytes) -> bytes:
+        if len(body) > self._limit:
+            raise too_large(self._limit, self._key)
         return body
-    chunks, size = [body], len(body)
-    while message.get("more_body"):
+
+    async def _arriving(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+        """Take a body that has not arrived yet: it counts in the queue's bound, and the time runs."""
+        seconds = min(self._dispatcher.timeout_s, at_most_s)
+        arrival = Arrival(self._dispatcher, self._limit, self._key)
+        try:
+            arrival.expect(head.content_length)
+            async with asyncio.timeout(None if seconds == inf else seconds) as timer:
+                return await self._collect(receive, head, arrival)
+        except TimeoutError:
+            if timer.expired():
+                raise refusals.not_arrived(self._dispatcher.name, seconds, arrival.size) from None
+            raise
+        finally:
+            arrival.release()
+
+    @abstractmethod
+    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+        """Take the body as it arrives."""
+
+
+class JsonReader(Reader):
+    """JSON, checked against the request model before it takes a place in the queue."""
+
+    def __init__(self, dispatcher: Dispatcher, request: Any, limit: int) -> None:
+        super().__init__(dispatcher, limit, "max_json_bytes")
+        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
+
+    def take(self, head: Head, body: bytes) -> bytes:
+        """Return the body."""
+        _expect_json(head)
+        return self._checked(self._bounded(body))
+
+    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+        """Return the body."""
+        _expect_json(head)
+        return self._checked(await self._arriving(receive, head, at_most_s))
+
+    def _checked(self, body: bytes) -> bytes:
+        if len(body) <= _CHECKED_BYTES:  # the worker judges large ones
+            try:
+                self._adapter.validate_json(body)
+            except ValidationError as error:
+                raise refusal(error) from None
+        return body
+
+    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+        body = bytearray()
+        async for chunk in _chunks(receive):
+            arrival.take(len(chunk))
+            body += chunk
+        return bytes(body)
+
+
+class RawReader(Reader):
+    """Any media type. What is large goes to disk as it arrives.
+
+    Args:
+        dispatcher: the endpoint's queue.
+        limit: the most bytes that are taken.
+        spool: where large bodies go.
+        admit: raises when the endpoint takes no requests now, so that nothing is sent in vain.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, limit: int, spool: Spool, admit: Callable[[], None]) -> None:
+        super().__init__(dispatcher, limit, "max_upload_bytes")
+        self._spool = spool
+        self._admit = admit
+
+    def take(self, head: Head, body: bytes) -> bytes:
+        """Return the body, with its content type."""
+        _expect_plain(head)
+        return inline_body(head.content_type or b"", self._bounded(body))
+
+    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+        """Return the body, with its content type; it may stand in a file."""
+        _expect_plain(head)
+        self._admit()
+        return await self._arriving(receive, head, at_most_s)
+
+    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+        content_type = head.content_type or b""
+        file = self._spool.file(content_type)
+        data = bytearray()
+        try:
+            async for chunk in _chunks(receive):
+                arrival.take(len(chunk))
+                data += chunk
+                if len(data) >= _PIECE_BYTES and max(arrival.size, arrival.expected) > _INLINE_BYTES:
+                    await file.write(data)
+                    data = bytearray()
+            if arrival.size <= _INLINE_BYTES:
+                return inline_body(content_type, data)
+            return await file.finish(data)
+        except BaseException:
+            file.discard()
+            raise
+
+
+class Arrival:
+    """The size of one body while it arrives, within its limit and within the bound of its endpoint's queue.
+
+    Args:
+        dispatcher: the endpoint's queue.
+        limit: the most bytes that are taken.
+        key: what service.toml calls this limit.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, limit: int, key: str) -> None:
+        self.size = 0
+        self.expected = 0
+        self._dispatcher = dispatcher
+        self._limit = limit
+        self._key = key
+        self._held = 0
+
+    def expect(self, declared: bytes | None) -> None:
+        """Take the word of the Content-Length header, if there is one.
+
+        Raises:
+            PayloadTooLarge: it says that the body is over the limit.
+            QueueFull: so many bytes have no room.
+        """
+        self.expected = int(declared) if declared is not None and declared.isdigit() else 0
+        self._hold(self.expected)
+
+    def take(self, count: int) -> None:
+        """Count bytes that have arrived.
+
+        Raises:
+            PayloadTooLarge: the body is over the limit.
+            QueueFull: it has no room.
+        """
+        self.size += count
+        if self.size > self._held:
+            self._hold(self.size)
+
+    def release(self) -> None:
+        """Give the room back: the request takes it in the queue, or is over."""
+        self._dispatcher.release(self._held)
+        self._held = 0
+
+    def _hold(self, size: int) -> None:
+        if size > self._limit:
+            raise too_large(self._limit, self._key)
+        self._dispatcher.reserve(size - self._held, self._held)
+        self._held = size
+
+
+def reader_for(
+    request: Any,
+    dispatcher: Dispatcher,
+    service: ServiceSettings,
+    spool: Callable[[], Spool],
+    admit: Callable[[], None],
+) -> Reader:
+    """Return how an endpoint's bodies are taken.
+
+    Args:
+        request: its request type.
+        dispatcher: its queue.
+        service: the limits.
+        spool: returns where large bodies go; asked only if they are.
+        admit: raises when the endpoint takes no requests now.
+    """
+    if request is bytes or request is Upload:
+        dispatcher.know_bodies_by(content_key)
+        return RawReader(dispatcher, service.max_upload_bytes, spool(), admit)
+    return JsonReader(dispatcher, request, service.max_json_bytes)
+
+
+def too_large(limit: int, key: str) -> PayloadTooLarge:
+    """Return the refusal of a body over a limit."""
+    return PayloadTooLarge(
+        f"The body is larger than this service's {key} of {limit} bytes. Send less, or ask its owner.",
+        {"Connection": "close"},
+    )
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise _too_large(limit)
-    return b"".join(chunks)
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is larger than this service's max_json_bytes of {limit} bytes. Send less, or ask its owner.",
-        {"Connection": "close"},
-    )
+def _expect_plain(head: Head) -> None:
+    encoding = head.content_encoding
+    if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
+        raise UnsupportedMediaType(
+            f"The body's Content-Encoding is {encoding.decode('latin-1')!r}; send it as it is.",
+            {"Accept-Encoding": "identity"},
+        )
+
+
+def _expect_json(head: Head) -> None:
+    if head.content_type is not None and not _is_json(head.content_type):
+        raise UnsupportedMediaType(
+            f"The body's type is {head.content_type.decode('latin-1')!r}; send it as application/json.",
+            {"Accept-Post": "application/json"},
+        )
+    _expect_plain(head)
+
+
+def _is_json(content_type: bytes) -> bool:
+    if content_type == b"application/json":
+        return True
+    essence = content_type.split(b";", 1)[0].strip().lower()
+    return essence == b"application/json" or (essence.startswith(b"application/") and essence.endswith(b"+json"))

@@ -1,161 +1,177 @@
-"""The hot path: one endpoint's requests, from headers complete to the answer."""
+"""Where one endpoint's requests come in: what is checked before they queue, and what their clients are told.
+
+A small request whose bytes came all at once takes the short way (``lane.py``): ``submit``, then ``answer``. Any other
+comes through ASGI, which is ``__call__``, and does the same with its body still to come.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from functools import partial
-from math import inf, nan
-from typing import Any, NamedTuple
-
-from pydantic import TypeAdapter, ValidationError
+from math import inf
+from typing import NamedTuple
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.ticket import Ticket
-from litgen_runtime.errors import (
-    InternalError,
-    InvalidHeader,
-    Loading,
-    MethodNotAllowed,
-    RequestError,
-    UnsupportedMediaType,
-)
-from litgen_runtime.http.body import ClientGone, read_body
+from litgen_runtime.errors import InternalError, InvalidHeader, Loading, MethodNotAllowed, RequestError
+from litgen_runtime.http.body import ClientGone, Reader
 from litgen_runtime.http.lifecycle import Lifecycle
-from litgen_runtime.http.messages import Head, Receive, Scope, Send, head_of, send_json, send_problem
+from litgen_runtime.http.messages import Answer, Head, Receive, Scope, Send, head_of, problem, send_answer
 from litgen_runtime.http.timeout_log import TimeoutLog
-from litgen_runtime.transport.frames import Result
-from litgen_runtime.validation import refusal
+from litgen_runtime.transport.bodies import SpooledBody
 
 log = logging.getLogger(__name__)
 
-_CHECKED_BYTES = 65_536
+_NUMBER = re.compile(rb"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+")
 _EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
 
 
 class Call(NamedTuple):
     """One request of a client. ``arrived``: when its headers were complete, CLOCK_MONOTONIC seconds."""
 
-    scope: Scope
-    receive: Receive
-    send: Send
     head: Head
     arrived: float
 
 
 class Door:
-    """Where requests of one endpoint come in.
+    """One endpoint's.
 
     Args:
         dispatcher: the endpoint's queue.
-        request: its request type.
+        reader: how its bodies are taken.
         lifecycle: where the service stands.
-        max_json_bytes: the limit for a body.
+        answer_type: the media type of its results.
     """
 
-    def __init__(self, dispatcher: Dispatcher, request: Any, lifecycle: Lifecycle, max_json_bytes: int) -> None:
-        self._dispatcher = dispatcher
+    def __init__(
+        self, dispatcher: Dispatcher, reader: Reader, lifecycle: Lifecycle, answer_type: str = "application/json"
+    ) -> None:
         self._name = dispatcher.name
-        self._timeouts = TimeoutLog(dispatcher.name, dispatcher.stats)
-        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
+        self._dispatcher = dispatcher
+        self._reader = reader
         self._lifecycle = lifecycle
-        self._limit = max_json_bytes
+        self._answer_type = answer_type.encode("latin-1")
+        self._timeouts = TimeoutLog(dispatcher.name, dispatcher.stats)
+
+    def submit(self, call: Call, body: bytes) -> Ticket:
+        """Queue a request that is all there. Once its ticket has an outcome, ``answer`` has to follow.
+
+        Raises:
+            RequestError: it is refused. An owner's validator may raise anything else.
+        """
+        self._lifecycle.enter()
+        try:
+            at_most_s = _seconds(call.head.timeout)
+            taken = self._reader.take(call.head, body)
+            admit(self._lifecycle, self._name)
+            return self._dispatcher.submit(taken, call.arrived, at_most_s)
+        except BaseException:
+            self._lifecycle.leave()
+            raise
+
+    def answer(self, call: Call, ticket: Ticket) -> Answer | None:
+        """Return what the client is told of an outcome; None when there is no client any more."""
+        self._lifecycle.leave()
+        try:
+            return self._answer(call, ticket)
+        except ClientGone:
+            return None
+        except RequestError as error:
+            return self.refuse(call, error)
+
+    def abandon(self, ticket: Ticket) -> None:
+        """The client is gone."""
+        self._dispatcher.abandon(ticket, ClientGone())
+
+    def refuse(self, call: Call, error: BaseException) -> Answer:
+        """Return what a client is told that gets no result; it is logged and counted."""
+        request_id = call.head.request_id
+        if not isinstance(error, RequestError):
+            log.error("%s: request %s failed inside the runtime", self._name, request_id.decode(), exc_info=error)
+            error = InternalError("The service failed on this request.")
+        self._note(call, error)
+        return problem(error, request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
-        arrived = time.monotonic()
-        call = Call(scope, receive, send, head_of(scope), arrived)
+        call = Call(head_of(scope["headers"]), time.monotonic())
         try:
-            result = await self._predict(call)
-            if result is None:
-                return
-            if result.status != 200:
-                raise RequestError.from_json(result.body)
+            answer = await self._serve(call, scope, receive, send)
         except ClientGone:
             return
-        except RequestError as error:
-            await self._refuse(call, error)
-        except (Exception, SystemExit):  # an owner's validator may raise even that
-            log.exception("%s: request %s failed inside the runtime", self._name, call.head.request_id.decode())
-            await self._refuse(call, InternalError("The service failed on this request."))
-        else:
-            self._dispatcher.stats.answered(200, time.monotonic() - arrived)
-            await send_json(send, 200, result.body, call.head.request_id)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise even that
+            answer = self.refuse(call, error)
+        if answer is not None:
+            await send_answer(send, answer, call.head.request_id)
 
-    async def _predict(self, call: Call) -> Result | None:
-        scope, head = call.scope, call.head
+    async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
-        at_most_s = inf if head.timeout is None else _seconds(head.timeout)
+        at_most_s = _seconds(call.head.timeout)
         self._lifecycle.enter()
         try:
-            if head.content_type is not None and not _is_json(head.content_type):
-                raise UnsupportedMediaType(
-                    f"The body's type is {head.content_type.decode('latin-1')!r}; send it as application/json.",
-                    {"Accept-Post": "application/json"},
-                )
-            body = await read_body(call.receive, head.content_length, self._limit)
-            self._check(body)
-            if not self._lifecycle.has_served(self._name):
-                self._refuse_while_loading()
-            ticket = self._dispatcher.submit(body, call.arrived, at_most_s)
-            connection = scope.get("litgen.connection")
-            if connection is None:
-                return await self._result(call, ticket)
-            connection.on_lost = partial(self._dispatcher.abandon, ticket, ClientGone())
+            body = await self._reader.read(receive, call.head, at_most_s)
             try:
-                return await self._result(call, ticket)
+                admit(self._lifecycle, self._name)
+                ticket = self._dispatcher.submit(body, call.arrived, at_most_s)
+                connection = scope.get("litgen.connection")
+                if connection is not None:
+                    connection.on_lost = partial(self.abandon, ticket)
+                try:
+                    return await self._outcome(call, ticket, scope, send)
+                finally:
+                    if connection is not None:
+                        connection.on_lost = None
             finally:
-                connection.on_lost = None
+                if isinstance(body, SpooledBody):
+                    body.discard()
         finally:
             self._lifecycle.leave()
 
-    async def _result(self, call: Call, ticket: Ticket) -> Result | None:
-        """Return the outcome; None when the client has been told of it already."""
-        return await ticket.answer
+    async def _outcome(self, call: Call, ticket: Ticket, scope: Scope, send: Send) -> Answer | None:
+        """Return what the client is told in the end; None if it has been told."""
+        await ticket.wait()
+        return self._answer(call, ticket)
 
-    async def _refuse(self, call: Call, error: RequestError) -> None:
-        self._note(call, error)
-        await send_problem(call.send, error, call.head.request_id)
+    def _answer(self, call: Call, ticket: Ticket) -> Answer:
+        result = ticket.result()
+        if result.status != 200:
+            raise RequestError.from_json(result.body)
+        self._dispatcher.stats.answered(200, time.monotonic() - call.arrived)
+        return Answer(200, self._answer_type, result.body)
 
     def _note(self, call: Call, error: RequestError) -> None:
-        """Log and count what a client gets instead of a result."""
         request_id = call.head.request_id.decode()
+        now = time.monotonic()
         if error.log:
             log.error("%s: request %s: %s", self._name, request_id, error.log)
         elif error.status == 504:
-            self._timeouts.note(request_id, error, time.monotonic())
+            self._timeouts.note(request_id, error, now)
         elif error.status >= 500 and error.code not in _EXPECTED:
             log.warning("%s: request %s: %s: %s", self._name, request_id, error.code, error.detail)
-        self._dispatcher.stats.answered(error.status, time.monotonic() - call.arrived)
+        self._dispatcher.stats.answered(error.status, now - call.arrived)
         self._dispatcher.stats.refusals[error.code] += 1
 
-    def _refuse_while_loading(self) -> None:
-        waiting = "; ".join(self._lifecycle.missing(self._name))
-        raise Loading(f"{self._name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
-    def _check(self, body: bytes) -> None:
-        """Refuse what the worker would refuse, before it takes a place in the queue; the worker judges large bodies."""
-        if len(body) > _CHECKED_BYTES:
-            return
-        try:
-            self._adapter.validate_json(body)
-        except ValidationError as error:
-            raise refusal(error) from None
+def admit(lifecycle: Lifecycle, name: str) -> None:
+    """Refuse requests for an endpoint that has never been ready; later on they queue for a replacement.
+
+    Raises:
+        Loading: no worker of it has finished loading yet.
+    """
+    if not lifecycle.has_served(name):
+        waiting = "; ".join(lifecycle.missing(name))
+        raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
 
-def _seconds(text: bytes) -> float:
+def _seconds(text: bytes | None) -> float:
     """Read X-Request-Timeout."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = nan
-    if not 0 < seconds < inf:
+    if text is None:
+        return inf
+    seconds = float(text) if _NUMBER.fullmatch(text) else 0.0
+    if seconds <= 0:
         shown = text[:40].decode("latin-1")
         raise InvalidHeader(f"X-Request-Timeout is {shown!r}; expected seconds, more than 0, such as 2.5.")
     return seconds
-
-
-def _is_json(content_type: bytes) -> bool:
-    essence = content_type.split(b";", 1)[0].strip().lower()
-    return essence == b"application/json" or (essence.startswith(b"application/") and essence.endswith(b"+json"))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple, TypeAlias
 
 from litgen_runtime.errors import RequestError
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_JSON = (b"content-type", b"application/json")
-_PROBLEM = (b"content-type", b"application/problem+json")
 
 
 def request_id_of(given: bytes | None) -> bytes:
@@ -41,12 +40,13 @@ class Head(NamedTuple):
     content_length: bytes | None
     request_id: bytes
     timeout: bytes | None
+    content_encoding: bytes | None
 
 
-def head_of(scope: Scope) -> Head:
+def head_of(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     """Read the headers once."""
-    content_type = length = request_id = timeout = None
-    for name, value in scope["headers"]:
+    content_type = length = request_id = timeout = encoding = None
+    for name, value in headers:
         if name == b"content-type":
             content_type = value
         elif name == b"content-length":
@@ -55,36 +55,49 @@ def head_of(scope: Scope) -> Head:
             request_id = value
         elif name == b"x-request-timeout":
             timeout = value
-    return Head(content_type, length, request_id_of(request_id), timeout)
+        elif name == b"content-encoding":
+            encoding = value
+    return Head(content_type, length, request_id_of(request_id), timeout, encoding)
+
+
+class Answer(NamedTuple):
+    """What a client is told."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: Mapping[str, str] = {}
+
+    def lines(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
+        """Return all the headers, as ASGI has them."""
+        lines = [
+            (b"content-type", self.content_type),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"x-request-id", request_id),
+        ]
+        for name, value in self.headers.items():
+            lines.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        return lines
+
+
+def problem(error: RequestError, request_id: bytes) -> Answer:
+    """Return an error's problem document."""
+    return Answer(error.status, b"application/problem+json", error.problem(request_id.decode()), error.headers)
+
+
+async def send_answer(send: Send, answer: Answer, request_id: bytes) -> None:
+    """Answer."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.lines(request_id)})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def send_json(
     send: Send, status: int, body: bytes, request_id: bytes, headers: Mapping[str, str] | None = None
 ) -> None:
     """Answer with a JSON document."""
-    await _send(send, status, body, request_id, _JSON, headers)
-
-
-async def send_body(send: Send, status: int, body: bytes, request_id: bytes, content_type: str) -> None:
-    """Answer with a document of any type."""
-    await _send(send, status, body, request_id, (b"content-type", content_type.encode("latin-1")), None)
+    await send_answer(send, Answer(status, b"application/json", body, headers or {}), request_id)
 
 
 async def send_problem(send: Send, error: RequestError, request_id: bytes) -> None:
     """Answer with an error's problem document."""
-    await _send(send, error.status, error.problem(request_id.decode()), request_id, _PROBLEM, error.headers)
-
-
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    request_id: bytes,
-    content_type: tuple[bytes, bytes],
-    headers: Mapping[str, str] | None,
-) -> None:
-    lines = [content_type, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id)]
-    if headers:
-        lines += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})
+    await send_answer(send, problem(error, request_id), request_id)

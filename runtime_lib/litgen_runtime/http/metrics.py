@@ -11,12 +11,13 @@ from litgen_runtime.dispatcher.stats import Histogram, Stats
 from litgen_runtime.errors import MethodNotAllowed
 from litgen_runtime.http.lifecycle import STATES, Lifecycle
 from litgen_runtime.http.messages import (
+    Answer,
     Receive,
     Scope,
     Send,
     header,
     request_id_of,
-    send_body,
+    send_answer,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Metrics:
         registry = CollectorRegistry()
         registry.register(self)
         request_id = request_id_of(header(scope, b"x-request-id"))
-        await send_body(send, 200, generate_latest(registry), request_id, CONTENT_TYPE_LATEST)
+        await send_answer(send, Answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest(registry)), request_id)
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, read at this moment."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from litgen_runtime import errors
-from litgen_runtime.imports import resolve
-from litgen_runtime.settings import Settings
+from litgen_runtime.imports import resolve_types
+from litgen_runtime.settings import EndpointSettings, Settings
+from litgen_runtime.upload import Upload
 
 _REF = "#/components/schemas/{model}"
 _OUR_PREFIX = "litgen."  # no Python class can have this name, so that an owner's Health or Problem stays theirs
 _OUR_REF = "#/components/schemas/" + _OUR_PREFIX + "{model}"
+_BINARY = {"type": "string", "format": "binary"}
+_RAW_ERRORS = (errors.CannotStore,)
 _PREDICTION_ERRORS: tuple[type[errors.RequestError], ...] = (
     errors.InvalidJSON,
     errors.MethodNotAllowed,
@@ -61,20 +65,22 @@ def describe(settings: Settings) -> dict[str, Any]:
         settings: the service's choices; their schemas are imported.
     """
     adapters: dict[tuple[str, JsonSchemaMode], TypeAdapter[Any]] = {}
-    for name, endpoint in settings.endpoints.items():
-        key = f"endpoints.{name}"
-        adapters[name, "validation"] = TypeAdapter(resolve(endpoint.request, f"{key}.request"))
-        adapters[name, "serialization"] = TypeAdapter(resolve(endpoint.response, f"{key}.response"))
+    types = {name: _types(name, endpoint) for name, endpoint in settings.endpoints.items()}
+    for name, (request, response) in types.items():
+        if request not in (bytes, Upload):
+            adapters[name, "validation"] = TypeAdapter(request)
+        if response is not bytes:
+            adapters[name, "serialization"] = TypeAdapter(response)
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in adapters.items()], ref_template=_REF
     )
     ours = models_json_schema([(Problem, "serialization"), (Health, "serialization")], ref_template=_OUR_REF)[1]
     paths: dict[str, Any] = {}
     for name, endpoint in settings.endpoints.items():
-        request = schemas[(name, "validation"), "validation"]
-        response = schemas[(name, "serialization"), "serialization"]
-        content = _json(response) if endpoint.streaming is None else _stream(response)
-        paths[endpoint.path] = {"post": _operation(name, request, content)}
+        taken = _taken(types[name][0], schemas.get(((name, "validation"), "validation")))
+        item = schemas.get(((name, "serialization"), "serialization"))
+        given = _given(endpoint.response_type, item) if endpoint.streaming is None else _stream(item)
+        paths[endpoint.path] = {"post": _operation(name, taken, given)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}
     components: dict[str, Any] = {"schemas": definitions.get("$defs", {})}
@@ -90,16 +96,38 @@ def describe(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _operation(name: str, request: Any, content: dict[str, Any]) -> dict[str, Any]:
+def _types(name: str, endpoint: EndpointSettings) -> tuple[Any, Any]:
+    return resolve_types(f"endpoints.{name}", endpoint.request, endpoint.response, endpoint.response_type)
+
+
+def _taken(request: Any, schema: Any) -> dict[str, Any]:
+    """Return what a request's body may be, by media type."""
+    if schema is not None:
+        return _json(schema)
+    raw = {"application/octet-stream": {"schema": _BINARY}, "*/*": {"schema": _BINARY}}
+    if request is bytes:
+        return raw
+    form = {"type": "object", "properties": {"file": _BINARY}, "additionalProperties": True}
+    return {"multipart/form-data": {"schema": form}} | raw
+
+
+def _given(media_type: str | None, schema: Any) -> dict[str, Any]:
+    """Return what an answer's body is, by media type."""
+    return {media_type or "application/octet-stream": {"schema": _BINARY}} if schema is None else _json(schema)
+
+
+def _operation(name: str, taken: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    is_raw = "application/octet-stream" in taken
+    answered = _PREDICTION_ERRORS + (_RAW_ERRORS if is_raw else ())
     return {
         "operationId": name,
         "summary": name.replace("_", " ").capitalize(),
         "tags": ["endpoints"],
-        "parameters": [_request_id()],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "parameters": [_request_id(), _request_timeout()],
+        "requestBody": {"required": not is_raw, "content": taken},
         "responses": {
-            "200": {"description": "The result", "headers": _id_header(), "content": content},
-            **{str(error.status): _problem(error.title) for error in _PREDICTION_ERRORS},
+            "200": {"description": "The result", "headers": _id_header(), "content": given},
+            **{str(error.status): _problem(error.title) for error in answered},
             "default": _problem("An error that the model answered itself"),
         },
     }
@@ -167,5 +195,59 @@ def _request_id() -> dict[str, Any]:
     }
 
 
+def _request_timeout() -> dict[str, Any]:
+    return {
+        "name": "X-Request-Timeout",
+        "in": "header",
+        "required": False,
+        "description": "How many seconds the client waits at most; past that, or the endpoint's own limit, it is 504",
+        "schema": {"type": "number", "exclusiveMinimum": 0},
+    }
+
+
 def _id_header() -> dict[str, Any]:
     return {"X-Request-ID": {"schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"}}}
+
+
+def told_apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document whose components have names of their own where another one uses theirs for something else.
+
+    Args:
+        ours: the document; its ``components.schemas`` may be renamed, and its references with them.
+        theirs: the other document's ``components.schemas``.
+    """
+    schemas = ours["components"]["schemas"]
+    clashing = {name for name, schema in schemas.items() if name in theirs and theirs[name] != schema}
+    while more := {  # what is equal only in its words: it refers to something that is not
+        name for name in (schemas.keys() & theirs.keys()) - clashing if clashing & set(_referred(schemas[name]))
+    }:
+        clashing |= more
+    names = {name: f"endpoints.{name}" for name in clashing}  # no Python class can have this name
+    document: dict[str, Any] = _renamed(
+        ours, {_REF.format(model=old): _REF.format(model=new) for old, new in names.items()}
+    )
+    document["components"]["schemas"] = {
+        names.get(name, name): schema for name, schema in document["components"]["schemas"].items()
+    }
+    return document
+
+
+def _referred(node: Any) -> Iterator[str]:
+    """Yield the names of the schemas that a schema refers to."""
+    if isinstance(node, str) and node.startswith(_REF.format(model="")):
+        yield node.removeprefix(_REF.format(model=""))
+    elif isinstance(node, dict):
+        for inner in node.values():
+            yield from _referred(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _referred(inner)
+
+
+def _renamed(node: Any, names: Mapping[str, str]) -> Any:
+    """Return a copy with each reference (a string that is nothing else) changed to its new name."""
+    if isinstance(node, str):
+        return names.get(node, node)
+    if isinstance(node, dict):
+        return {key: _renamed(inner, names) for key, inner in node.items()}
+    return [_renamed(inner, names) for inner in node] if isinstance(node, list) else node

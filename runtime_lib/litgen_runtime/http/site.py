@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from litgen_runtime.errors import InternalError, MethodNotAllowed, NotFound, RequestError, SettingsError
 from litgen_runtime.http.messages import App
-from litgen_runtime.http.openapi import describe
+from litgen_runtime.http.openapi import describe, told_apart
 from litgen_runtime.imports import resolve
 from litgen_runtime.settings import Settings
 from litgen_runtime.validation import refusal_for
@@ -46,6 +46,10 @@ class Site:
     def may_have_middleware(self) -> bool:
         """Whether the owner's ``configure`` may add middleware, which is to see the endpoints too."""
         return self._settings.service.configure is not None
+
+    async def has_middleware(self) -> bool:
+        """Whether ``configure`` has added any."""
+        return bool((await self.app()).user_middleware or self._middleware)
 
     async def around(self, inner: App) -> App:
         """Return an app with the owner's middleware around it, which the site itself then leaves to that app."""
@@ -106,8 +110,9 @@ def _configure(reference: str, app: FastAPI) -> None:
 def _document(settings: Settings, owners_openapi: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The owner's own routes, then the endpoints and probes."""
     owners = owners_openapi()
-    ours = describe(settings)
-    schemas = owners.get("components", {}).get("schemas", {}) | ours["components"].pop("schemas")
+    theirs = owners.get("components", {}).get("schemas", {})
+    ours = told_apart(describe(settings), theirs)
+    schemas = theirs | ours["components"].pop("schemas")
     components = owners.get("components", {}) | ours["components"] | {"schemas": schemas}
     return owners | ours | {"paths": owners["paths"] | ours["paths"], "components": components}
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.errors import RequestError
-from litgen_runtime.http.body import ClientGone
+from litgen_runtime.http.body import Reader
 from litgen_runtime.http.door import Call, Door
 from litgen_runtime.http.lifecycle import Lifecycle
-from litgen_runtime.http.messages import header
-from litgen_runtime.transport.frames import Result, cost_of
+from litgen_runtime.http.messages import Answer, Scope, Send, header
+from litgen_runtime.transport.frames import cost_of
 
 
 @dataclass(frozen=True)
@@ -72,67 +71,57 @@ class StreamDoor(Door):
 
     Args:
         dispatcher: the endpoint's queue.
-        request: its request type.
+        reader: how its bodies are taken.
         lifecycle: where the service stands.
-        max_json_bytes: the limit for a body.
         keep_alive_s: after so much silence, in seconds, a comment keeps the connection alive; None never does.
     """
 
     def __init__(
-        self,
-        dispatcher: Dispatcher,
-        request: Any,
-        lifecycle: Lifecycle,
-        max_json_bytes: int,
-        keep_alive_s: float | None,
+        self, dispatcher: Dispatcher, reader: Reader, lifecycle: Lifecycle, keep_alive_s: float | None
     ) -> None:
-        super().__init__(dispatcher, request, lifecycle, max_json_bytes)
+        super().__init__(dispatcher, reader, lifecycle)
         self._keep_alive_s = keep_alive_s
 
-    async def _result(self, call: Call, ticket: Ticket) -> Result | None:
+    async def _outcome(self, call: Call, ticket: Ticket, scope: Scope, send: Send) -> Answer | None:
         """Send the items as they come; what fails before the first one is a status."""
         feed = ticket.feed
         if feed is None:
             raise TypeError("the ticket is no stream's")
+        ticket.on_done = feed.wake
         try:
             while not feed.began and ticket.is_open:
                 await feed.wait()
-            if not feed.began and (result := await ticket.answer).status != 200:
-                return result
+            if not feed.began and ticket.result().status != 200:
+                return self._answer(call, ticket)
             self._dispatcher.stats.first_item_s.observe(time.monotonic() - call.arrived)
-            await self._stream(call, ticket, feed)
+            await self._stream(call, ticket, feed, scope, send)
         finally:
-            self._dispatcher.abandon(ticket, ClientGone())
+            self.abandon(ticket)
         return None
 
-    async def _stream(self, call: Call, ticket: Ticket, feed: Feed) -> None:
-        form = chosen(header(call.scope, b"accept"))
-        connection = call.scope.get("litgen.connection")
-        await call.send({"type": "http.response.start", "status": 200, "headers": _headers(form, call.head.request_id)})
+    async def _stream(self, call: Call, ticket: Ticket, feed: Feed, scope: Scope, send: Send) -> None:
+        form = chosen(header(scope, b"accept"))
+        connection = scope.get("litgen.connection")
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(form, call.head.request_id)})
         while ticket.is_open or feed.has_items:
             items = feed.take()
             text = form.items(items) if items else form.keep_alive
             if text:
-                await call.send({"type": "http.response.body", "body": text, "more_body": True})
+                await send({"type": "http.response.body", "body": text, "more_body": True})
             if connection is not None:
                 connection.progressed()
             self._dispatcher.taken(ticket, sum(map(cost_of, items)))
             if ticket.is_open and not feed.has_items:
                 await feed.wait(self._keep_alive_s)
-        await self._end(call, ticket, form)
+        await send({"type": "http.response.body", "body": self._last(call, ticket, form)})
 
-    async def _end(self, call: Call, ticket: Ticket, form: Format) -> None:
-        """Say how it ended: a failure is an event, never a clean end."""
-        last = b""
+    def _last(self, call: Call, ticket: Ticket, form: Format) -> bytes:
+        """Return how the stream ends: a failure is an event, never a clean end."""
         try:
-            result = ticket.answer.result()
-            if result.status != 200:
-                raise RequestError.from_json(result.body)
-            self._dispatcher.stats.answered(200, time.monotonic() - call.arrived)
+            self._answer(call, ticket)
         except RequestError as error:
-            self._note(call, error)
-            last = form.error(error.problem(call.head.request_id.decode()))
-        await call.send({"type": "http.response.body", "body": last})
+            return form.error(self.refuse(call, error).body)
+        return b""
 
 
 def _headers(form: Format, request_id: bytes) -> list[tuple[bytes, bytes]]:

@@ -104,6 +104,13 @@ Reference = Annotated[
         description='"package.module:Name", something that Python can import',
     ),
 ]
+MediaType = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(; ?[a-z-]+=[A-Za-z0-9_.-]+)*$",
+        max_length=200,
+    ),
+]
 UrlPath = Annotated[
     str,
     BeforeValidator(_path),

@@ -12,6 +12,7 @@ from litgen_runtime.settings.fields import (
     Bytes,
     Devices,
     EndpointName,
+    MediaType,
     Memory,
     Name,
     PositiveSeconds,
@@ -47,6 +48,10 @@ class ServiceSettings(_Table):
     host: Annotated[str, Field(min_length=1, description='an address to listen on, such as "0.0.0.0"')] = "0.0.0.0"  # noqa: S104 - a service in a container has to be reached
     port: Annotated[int, Field(ge=0, le=65535, description="a port, 0 to 65535 (0: any free one)")] = 8000
     max_json_bytes: Bytes = 10_000_000
+    max_upload_bytes: Bytes = 100_000_000
+    max_connections: Annotated[
+        int, Field(ge=1, le=1_000_000, description="a whole number of connections, 1 to 1000000")
+    ] = 4096
     header_timeout_s: PositiveSeconds = 10.0
     body_timeout_s: PositiveSeconds = 30.0
     hang_timeout_s: Timeout = 30.0
@@ -125,6 +130,7 @@ class EndpointSettings(_Table):
     request: Reference
     response: Reference
     path: UrlPath
+    response_type: MediaType | None = Field(None, description='a media type in lower case, such as "image/png"')
     timeout_s: Timeout = 30.0
     queue_timeout_s: Timeout = None
     run_limit_s: AutoTimeout = "auto"

@@ -12,9 +12,14 @@ from litgen_runtime.groups import kill_session
 
 
 class Children:
-    """Every child process, by pid, and the guardian that outlives us."""
+    """Every child process, by pid, and the guardian that outlives us.
 
-    def __init__(self) -> None:
+    Args:
+        folder: what the guardian removes after us.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._on_exit: dict[int, Callable[[str], None]] = {}
         self._guardian = 0
         self._pipe = -1
@@ -86,7 +91,9 @@ class Children:
         if self._pipe >= 0:
             os.close(self._pipe)
         reading, self._pipe = os.pipe()
-        self._guardian = _launch("litgen_runtime.supervisor.guardian", [str(reading)], [reading], os.environ)
+        self._guardian = _launch(
+            "litgen_runtime.supervisor.guardian", [str(reading), self._folder], [reading], os.environ
+        )
         os.close(reading)
         for pid in self._on_exit:
             self._tell_guardian(f"+{pid}\n")

@@ -45,11 +45,6 @@ class Recycling:
         self._failures = 0
 
     @property
-    def wanted(self) -> bool:
-        """Whether the choices ask for replacements at all."""
-        return self._choices.max_requests is not None or self.watches_memory
-
-    @property
     def watches_memory(self) -> bool:
         """Whether anybody has to look at what workers hold."""
         return self._choices.max_memory is not None

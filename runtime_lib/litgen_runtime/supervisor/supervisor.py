@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from litgen_runtime import folders
 from litgen_runtime.settings import Settings
 from litgen_runtime.supervisor.children import Children
 from litgen_runtime.supervisor.http_child import HttpChild
@@ -67,7 +68,8 @@ class Supervisor:
         self._exit_code: int | None = None
         self._signalled = False
         self._events = Events()
-        self._children = Children()
+        self._folder = folders.run_folder(settings.service.name)
+        self._children = Children(self._folder)
         hang_timeout_s = settings.service.hang_timeout_s
         self._http = HttpChild(self._children, self._events, hang_timeout_s, self._obey, self._on_http_exit)
         self._workers = Workers(plan, settings, self._children, self._events, self)
@@ -85,6 +87,7 @@ class Supervisor:
                         self._on_signal(number)
         finally:
             self._children.close()
+            folders.remove(self._folder)
             self._listener.close()
         return self._exit_code
 
@@ -112,7 +115,12 @@ class Supervisor:
         if self._state is not State.STARTING:
             return
         settings = self._settings.model_dump(mode="json")
-        first = {"settings": settings, "workers": self._workers.describe(), "shutdown_keys": self._shutdown_keys}
+        first = {
+            "settings": settings,
+            "workers": self._workers.describe(),
+            "shutdown_keys": self._shutdown_keys,
+            "folder": self._folder,
+        }
         try:
             self._http.start(self._listener, first)
         except OSError as error:
@@ -153,6 +161,7 @@ class Supervisor:
         self._workers.start()
 
     def _on_http_exit(self, cause: str) -> None:
+        folders.remove(self._folder)
         if self._state is State.CLOSING:
             log.info("stopped")
             self._exit_code = 0

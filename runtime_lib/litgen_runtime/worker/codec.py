@@ -1,9 +1,9 @@
-"""Between JSON bytes and the owner's types. Whatever happens here, the answer is strict JSON or a clean failure."""
+"""Between bytes and the owner's types. Whatever happens here, the answer is what was promised or a clean failure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +12,7 @@ from litgen_runtime.errors import InvalidResult, PredictFailed, RequestError
 from litgen_runtime.tracebacks import describe, words_of
 from litgen_runtime.transport.frames import Result
 from litgen_runtime.validation import refusal
+from litgen_runtime.worker.raw import raw_reader
 
 
 class Codec:
@@ -23,9 +24,11 @@ class Codec:
     """
 
     def __init__(self, request: Any, response: Any) -> None:
-        self._request: TypeAdapter[Any] = TypeAdapter(request)
+        self._read = raw_reader(request)
+        self._request: TypeAdapter[Any] = TypeAdapter(Any if self._read else request)
         self._response: TypeAdapter[Any] = TypeAdapter(response)
         self._response_type = response
+        self._written: Callable[[Any], bytes] = _raw if response is bytes else self._json
 
     def decode(self, body: bytes) -> Any:
         """Return the request of a body.
@@ -33,6 +36,8 @@ class Codec:
         Raises:
             RequestError: the body is not JSON, or not the request type.
         """
+        if self._read is not None:
+            return self._read(body)
         try:
             return self._request.validate_json(body)
         except ValidationError as error:
@@ -43,7 +48,7 @@ class Codec:
         try:
             if isinstance(outcome, BaseException):
                 return failure(key, run_s, outcome)
-            return Result(key, 200, run_s, self._json(outcome))
+            return Result(key, 200, run_s, self._written(outcome))
         except Exception as error:  # noqa: BLE001 - the owner's types may raise anything
             log = f"predict returned {type(outcome).__name__}: {words_of(error)}"
             return failure(key, run_s, InvalidResult("The model's result is not a valid response.", log=log))
@@ -69,6 +74,12 @@ class Codec:
                 if not math.isfinite(number):
                     raise ValueError(f"it holds {number}, which JSON cannot say")
         return text
+
+
+def _raw(outcome: Any) -> bytes:
+    if not isinstance(outcome, (bytes, bytearray, memoryview)):
+        raise TypeError("expected bytes, bytearray or memoryview")
+    return bytes(outcome)
 
 
 def failure(key: int, run_s: float, error: BaseException) -> Result:

@@ -38,3 +38,21 @@ class Echo(BaseModel):
 
     text: str
     inner: dict[str, list[int]] = {}
+
+
+class ReceivedFile(BaseModel):
+    """One file of an upload."""
+
+    field: str
+    filename: str | None
+    content_type: str
+    size: int
+    sha256: str
+
+
+class Received(BaseModel):
+    """What an upload held."""
+
+    files: list[ReceivedFile]
+    fields: dict[str, list[str]]
+    pid: int

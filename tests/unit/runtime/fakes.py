@@ -107,8 +107,8 @@ class FakeTransport(asyncio.Transport):
         """Nothing arrives by itself here."""
 
     def close(self) -> None:
-        self.closed = True
-        if self.protocol is not None:
+        was_open, self.closed = not self.closed, True
+        if was_open and self.protocol is not None:
             asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 
     def abort(self) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from litgen_runtime import Upload
 from litgen_runtime.errors import SettingsError
-from litgen_runtime.imports import resolve, resolve_handler
+from litgen_runtime.imports import resolve, resolve_handler, resolve_types
 from tests.unit.runtime.mini import HERE, Answer, Ask, Flow, Many, Single
 
 
@@ -94,3 +95,20 @@ def test_stream_without_its_table() -> None:
     message = refusal("Flow")
     assert "endpoints.embed.streaming is missing, but Flow is a StreamEndpoint" in message
     assert "Add [endpoints.embed.streaming] to service.toml, or change the class." in message
+
+
+def test_resolve_types() -> None:
+    """What an endpoint takes and gives may be bytes and uploads too."""
+    types = resolve_types("endpoints.embed", "litgen_runtime:Upload", "builtins:bytes", "image/png")
+    assert types == (Upload, bytes)
+    assert resolve_types("endpoints.embed", f"{HERE}:Ask", f"{HERE}:Answer", None) == (Ask, Answer)
+
+
+def test_a_media_type_for_json() -> None:
+    """A media type for a response that is sent as JSON would do nothing, and is refused."""
+    with pytest.raises(SettingsError) as refused:
+        resolve_types("endpoints.embed", f"{HERE}:Ask", f"{HERE}:Answer", "image/png")
+    assert str(refused.value) == (
+        f'endpoints.embed.response_type is "image/png", but endpoints.embed.response is "{HERE}:Answer", which is sent '
+        'as JSON; expected response = "builtins:bytes". Remove response_type from service.toml, or change response.'
+    )

@@ -57,7 +57,7 @@ def test_a_retired_worker_finishes_what_it_holds(max_size: int) -> None:
         assert done == [True]
         assert old.transport.closed
         answer(new, max_size)
-        assert [ticket.answer.result().status for ticket in first + later] == [200] * 4
+        assert [ticket.result().status for ticket in first + later] == [200] * 4
 
     run(main())
 

@@ -9,9 +9,12 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
-from litgen_runtime.errors import HTTPError, PredictFailed
-from litgen_runtime.http.door import Door
+from litgen_runtime.errors import HTTPError, PredictFailed, RequestError
+from litgen_runtime.http.body import Arrival, JsonReader, Reader
+from litgen_runtime.http.door import Call, Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
+from litgen_runtime.http.messages import Head, Receive, head_of
+from litgen_runtime.transport.bodies import spooled_body
 from litgen_runtime.transport.frames import Result
 from tests.unit.runtime.fakes import FakeWorker, Reply, ask, run, turns
 from tests.unit.runtime.mini import Ask, choices
@@ -34,7 +37,7 @@ class House:
     def __init__(self, request: Any = Ask, limit: int = 1_000_000, **endpoint: Any) -> None:
         self.dispatcher = Dispatcher("embed", choices(**endpoint).endpoints["embed"], lambda *_: None)
         self.lifecycle = Lifecycle([WorkerState(0, "embed[0]", "embed", "cpu")], asyncio.get_running_loop().time)
-        self.door = Door(self.dispatcher, request, self.lifecycle, limit)
+        self.door = Door(self.dispatcher, JsonReader(self.dispatcher, request, limit), self.lifecycle)
 
     def open(self) -> FakeWorker:
         self.lifecycle.loading(0)
@@ -153,13 +156,19 @@ def test_json_media_types(given: str | None) -> None:
 def test_bad_body(body: bytes, status: int, code: str) -> None:
     """A bad body is refused before it takes a place in the queue."""
 
-    async def main() -> Reply:
+    async def main() -> RequestError:
         home = House(queue={"max_size": 1})
+        home.open()
+        home.dispatcher.submit(b"", 1000.0)
+        home.dispatcher.submit(b"", 1000.0)
         home.dispatcher.submit(b"", 1000.0)  # the queue is full: a good request would be 503
-        return await ask(home.door, body=body)
+        with pytest.raises(RequestError) as refused:
+            home.door.submit(Call(head_of([]), 1000.0), body)
+        assert home.lifecycle.in_flight == 0
+        return refused.value
 
-    reply = run(main())
-    assert (reply.status, reply.json["code"]) == (status, code)
+    error = run(main())
+    assert (error.status, error.code) == (status, code)
 
 
 def test_field_errors() -> None:
@@ -260,3 +269,78 @@ def test_malformed_request_id() -> None:
     """An id that could break a log or a header is replaced, the same one in header and document."""
     reply = reply_to(b"{", {"x-request-id": "a b"})
     assert reply.headers["x-request-id"] == reply.json["request_id"] != "a b"
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "soon", "nan", "inf", "", "1_000", "0x10", "\u0661", "1e", "0e0", "+1"])
+def test_what_is_no_request_timeout(given: str) -> None:
+    """X-Request-Timeout is a number of seconds above 0, as JSON writes it, or 400."""
+    reply = reply_to(headers={"x-request-timeout": given.encode().decode("latin-1")})
+    assert (reply.status, reply.json["code"]) == (400, "invalid-header")
+
+
+@pytest.mark.parametrize("given", ["0.5", "5e-1", ".5", "0.5e0"])
+def test_request_timeout(given: str) -> None:
+    """It shortens the client's wait."""
+    assert "within 0.5 s" in reply_to(headers={"x-request-timeout": given}).json["detail"]
+
+
+@pytest.mark.parametrize("given", ["1000000", "1e400"])
+def test_a_request_timeout_that_is_longer(given: str) -> None:
+    """It never lengthens it."""
+    assert "within 2 s" in reply_to(headers={"x-request-timeout": given}, timeout_s=2).json["detail"]
+
+
+def test_answer_type() -> None:
+    """A door of an endpoint that gives bytes says what they are."""
+
+    async def main() -> Reply:
+        home = House()
+        home.door = Door(home.dispatcher, JsonReader(home.dispatcher, Ask, 1000), home.lifecycle, "image/png")
+        return await home.answered(home.open(), [(200, b"\x89PNG")])
+
+    reply = run(main())
+    assert (reply.headers["content-type"], reply.body) == ("image/png", b"\x89PNG")
+
+
+class OnDisk(Reader):
+    """Takes every body for one that stands in a file."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(dispatcher, 1000, "max_upload_bytes")
+        self.discarded = 0
+
+    def take(self, head: Head, body: bytes) -> bytes:
+        raise NotImplementedError
+
+    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+        return spooled_body(b"", "/path", 1000, b"", self._discard)
+
+    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+        raise NotImplementedError
+
+    def _discard(self) -> None:
+        self.discarded += 1
+
+
+@pytest.mark.parametrize(
+    ("case", "status"), [("answered", 200), ("late", 504), ("full", 503), ("loading", 503), ("broken", 500)]
+)
+def test_a_body_on_disk_is_discarded(case: str, status: int) -> None:
+    """Whatever becomes of the request, its file goes."""
+
+    async def main() -> tuple[int, int]:
+        home = House(timeout_s=1, queue={"max_bytes": 10})
+        reader = OnDisk(home.dispatcher)
+        home.door = Door(home.dispatcher, reader, home.lifecycle)
+        worker = home.open() if case != "loading" else None
+        if case == "full" and worker is not None:
+            worker.die()
+            home.dispatcher.submit(b"{}", 1000.0)
+        if case in ("answered", "broken") and worker is not None:
+            failure = PredictFailed("It failed.").to_json()
+            reply = await home.answered(worker, [(status, b"{}" if case == "answered" else failure)])
+        else:
+            reply = await ask(home.door)
+        return reply.status, reader.discarded
+
+    assert run(main()) == (status, 1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litgen_runtime.http.openapi import describe
+from litgen_runtime.http.openapi import describe, told_apart
 from litgen_runtime.settings import Settings
 from litgen_runtime.settings.load import validate
 from tests.unit.runtime.mini import HERE, choices, tables
@@ -135,3 +135,76 @@ def test_shutdown_only_when_enabled() -> None:
     """POST /shutdown is described only where it is served."""
     assert "/shutdown" not in describe(choices())["paths"]
     assert "post" in describe(two_endpoints())["paths"]["/shutdown"]
+
+
+def raw(**more: str) -> dict[str, Any]:
+    """Return the operation of an endpoint with other types."""
+    operation: dict[str, Any] = describe(choices(**more))["paths"]["/embed"]["post"]
+    return operation
+
+
+def test_bytes() -> None:
+    """``bytes`` are any media type on the way in, and the one that service.toml names on the way out."""
+    operation = raw(request="builtins:bytes", response="builtins:bytes", response_type="image/png")
+    assert set(operation["requestBody"]["content"]) == {"application/octet-stream", "*/*"}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    assert operation["responses"]["200"]["content"] == {"image/png": binary}
+    assert "507" in operation["responses"]
+    plain = raw(response="builtins:bytes")
+    assert set(plain["responses"]["200"]["content"]) == {"application/octet-stream"}
+    assert set(plain["requestBody"]["content"]) == {"application/json"}
+    assert "507" not in plain["responses"]
+
+
+def test_upload() -> None:
+    """An upload is a form with files, or any media type."""
+    content = raw(request="litgen_runtime:Upload")["requestBody"]["content"]
+    assert set(content) == {"multipart/form-data", "application/octet-stream", "*/*"}
+    assert content["multipart/form-data"]["schema"]["properties"]["file"]["format"] == "binary"
+
+
+def test_request_timeout() -> None:
+    """The header with which a client shortens its wait is described."""
+    parameters = {parameter["name"]: parameter for parameter in raw()["parameters"]}
+    assert parameters["X-Request-Timeout"]["schema"] == {"type": "number", "exclusiveMinimum": 0}
+
+
+def document_of(**schemas: Any) -> dict[str, Any]:
+    """Return a document with these schemas, the first of which its only path takes."""
+    first = next(iter(schemas))
+    return {
+        "paths": {"/a": {"post": {"requestBody": {"$ref": f"#/components/schemas/{first}"}}}},
+        "components": {"schemas": schemas},
+    }
+
+
+def referring(name: str) -> dict[str, Any]:
+    """Return a schema with a reference."""
+    return {"type": "object", "title": "Inner", "properties": {"x": {"$ref": f"#/components/schemas/{name}"}}}
+
+
+def test_equal_schemas_are_one() -> None:
+    """What the owner's routes call the same and mean the same stays as it is."""
+    document = document_of(Item={"type": "string"}, Other={"type": "null"})
+    assert told_apart(document, {"Item": {"type": "string"}, "Mine": {}}) == document
+
+
+def test_clashing_schemas_are_two() -> None:
+    """What is called the same and means something else gets a name of its own, and is referred to by it."""
+    document = told_apart(document_of(Item={"type": "string"}), {"Item": {"type": "integer"}})
+    assert document == {
+        "paths": {"/a": {"post": {"requestBody": {"$ref": "#/components/schemas/endpoints.Item"}}}},
+        "components": {"schemas": {"endpoints.Item": {"type": "string"}}},
+    }
+
+
+def test_what_refers_to_a_clashing_schema_clashes_too() -> None:
+    """Two schemas of the same words are two if what they refer to is."""
+    ours = document_of(Outer=referring("Middle"), Middle=referring("Inner"), Inner={"type": "string"})
+    theirs = {"Outer": referring("Middle"), "Middle": referring("Inner"), "Inner": {"type": "integer"}}
+    schemas = told_apart(ours, theirs)["components"]["schemas"]
+    assert schemas == {
+        "endpoints.Outer": referring("endpoints.Middle"),
+        "endpoints.Middle": referring("endpoints.Inner"),
+        "endpoints.Inner": {"type": "string"},
+    }

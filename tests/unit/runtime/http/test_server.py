@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
 from litgen_runtime.http.server import TimedProtocol
 from tests.unit.runtime.fakes import FakeTransport, run, turns
@@ -19,7 +20,7 @@ POST = b"POST /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 class Connection:
     """One connection of a client that does what a test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, crowd: Crowd | None = None) -> None:
         self.app_done = asyncio.Event()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,7 +31,13 @@ class Connection:
 
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()
-        self.protocol = TimedProtocol(config=config, server_state=ServerState(), app_state={})
+        self.protocol = TimedProtocol(
+            config=config,
+            server_state=ServerState(),
+            app_state={},
+            crowd=Crowd(100) if crowd is None else crowd,
+            lanes={},
+        )
         self.transport = FakeTransport(self.protocol)
         self.transport.get_extra_info = lambda name, default=None: default  # type: ignore[method-assign]
         self.protocol.connection_made(self.transport)
@@ -170,6 +177,137 @@ def test_not_http() -> None:
         assert client.transport.closed
 
     connected(test)
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"identity, chunked", b"gzip\r\nTransfer-Encoding: chunked"])
+def test_other_transfer_codings(coding: bytes) -> None:
+    """A body in a transfer coding that we do not undo is 501, by name, and never read as if it were plain."""
+
+    async def test(client: Connection) -> None:
+        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        assert client.answer.startswith(b"HTTP/1.1 501 ")
+        assert b"unsupported-transfer-encoding" in client.answer
+        assert client.transport.closed
+
+    connected(test)
+
+
+@pytest.mark.parametrize("coding", [b"chunked", b"Chunked"])
+def test_chunked(coding: bytes) -> None:
+    """The one that we do undo is taken in any spelling."""
+
+    async def test(client: Connection) -> None:
+        client.app_done.set()
+        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        await turns(5)
+        assert client.answer.startswith(b"HTTP/1.1 200 ")
+
+    connected(test)
+
+
+GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def crowded(test: Callable[[list[Connection]], Awaitable[None]], places: int = 2) -> None:
+    """Run a test with one connection more than there may be, none of them idle; the last one is the newcomer."""
+
+    async def main() -> None:
+        crowd = Crowd(places)
+        clients = [Connection(crowd) for _ in range(places + 1)]
+        for client in clients:
+            client.app_done.set()
+        await test(clients)
+        for client in clients:
+            client.transport.close()
+        await turns(5)
+        assert len(crowd) == 0
+
+    run(main())
+
+
+def test_beyond_the_bound() -> None:
+    """A newcomer beyond the bound is told so, with the time to come back, and its connection is closed."""
+
+    async def test(clients: list[Connection]) -> None:
+        clients[-1].protocol.data_received(POST + b"1234")
+        await turns(5)
+        assert clients[-1].answer.startswith(b"HTTP/1.1 503 ")
+        assert b"too-many-connections" in clients[-1].answer
+        assert b"retry-after: 1\r\n" in clients[-1].answer
+        assert clients[-1].transport.closed
+        clients[0].protocol.data_received(POST + b"1234")
+        await turns(5)
+        assert clients[0].answer.startswith(b"HTTP/1.1 200 ")
+
+    crowded(test)
+
+
+@pytest.mark.parametrize("path", [b"/livez", b"/readyz?verbose", b"/health"])
+def test_probes_beyond_the_bound(path: bytes) -> None:
+    """It may ask the probes, once."""
+
+    async def test(clients: list[Connection]) -> None:
+        clients[-1].protocol.data_received(GET % path)
+        await turns(5)
+        assert clients[-1].answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in clients[-1].answer
+        assert clients[-1].transport.closed
+
+    crowded(test)
+
+
+def test_room_again() -> None:
+    """A newcomer that finds a place by the time it asks is like any other."""
+
+    async def test(clients: list[Connection]) -> None:
+        clients[0].transport.close()
+        await turns(5)
+        for _ in range(2):
+            clients[-1].protocol.data_received(POST + b"1234")
+            await turns(5)
+        assert clients[-1].answer.count(b"HTTP/1.1 200 ") == 2
+
+    crowded(test)
+
+
+def test_a_silent_newcomer() -> None:
+    """A newcomer beyond the bound that says nothing does not keep its place for long."""
+
+    async def test(clients: list[Connection]) -> None:
+        for client in clients:
+            client.sweep(1.0)
+        assert [client.transport.closed for client in clients] == [False, False, True]
+
+    crowded(test)
+
+
+def test_the_longest_idle_leaves_first() -> None:
+    """A newcomer takes the place of the connection that has been idle for longest, and never a busy one's."""
+
+    async def main() -> None:
+        crowd = Crowd(3)
+        clients = [Connection(crowd) for _ in range(3)]
+        for client in (clients[1], clients[0]):
+            client.app_done.set()
+            client.protocol.data_received(POST + b"1234")
+            await asyncio.sleep(1)
+        clients[2].protocol.data_received(POST + b"1234")
+        newcomers = []
+        for left in ([1], [1, 0], [1, 0]):
+            newcomers.append(Connection(crowd))
+            newcomers[-1].app_done.set()
+            assert [i for i in (1, 0, 2) if clients[i].transport.aborted] == left
+            await asyncio.sleep(1)
+        for client in newcomers:
+            client.protocol.data_received(POST + b"1234")
+        await turns(5)
+        assert [client.answer[9:12] for client in newcomers] == [b"200", b"200", b"503"]
+        for client in clients + newcomers:
+            client.app_done.set()
+            client.transport.close()
+        await turns(10)
+
+    run(main())
 
 
 def test_answer_frames_itself() -> None:

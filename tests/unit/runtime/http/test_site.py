@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel
 
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.site import build
@@ -15,8 +16,18 @@ from tests.unit.runtime.mini import tables
 HERE = "tests.unit.runtime.http.test_site"
 
 
+class Ask(BaseModel):
+    """The owner's own, called as an endpoint's is."""
+
+    question: str
+
+
 def configure(app: FastAPI) -> None:
     """What an owner may add."""
+
+    @app.post("/ask")
+    async def ask_me(ask: Ask) -> str:
+        return ask.question
 
     @app.get("/own")
     async def own(count: int = 1) -> dict[str, int]:
@@ -106,6 +117,16 @@ def test_document_holds_everything(site: App) -> None:
     """/openapi.json describes the owner's routes, the endpoints and the probes."""
     paths = get(site, "/openapi.json").json["paths"]
     assert {"/own", "/embed", "/livez", "/readyz", "/health"} <= set(paths)
+
+
+def test_models_of_one_name(site: App) -> None:
+    """A model of the owner's routes and one of an endpoint that share a name are two."""
+    document = get(site, "/openapi.json").json
+    found = []
+    for path in ("/ask", "/embed"):
+        schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        found.append(set(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]))
+    assert found == [{"question"}, {"text"}]
 
 
 def test_docs_load_nothing_from_elsewhere(site: App) -> None:

@@ -19,6 +19,7 @@ RUN_LIMIT = 'seconds (more than 0, at most 86400), "auto" for timeout_s, or fals
 TIMEOUT = "seconds (more than 0, at most 86400), or false or -1 for none"
 SIZE = 'a size of at least 1 byte, such as "10MB" or 10000000, at most "2GiB"'
 DEVICES = '"auto", "cpu", "mps", "cuda", "cuda:0" or "cuda:0,2"'
+CONNECTIONS = "a whole number of connections, 1 to 1000000"
 FEW_SECONDS = "seconds that a request may wait for company, 0 to 60"
 POSITIVE = "seconds, more than 0, at most 86400"
 SHARE = "a share of the GPU's memory for each worker, more than 0, at most 1"
@@ -38,6 +39,8 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
         [0, -1, 2**31 + 1, "10", "0.5B", "3GiB", "ten MB", "MB", "-1MB", "9" * 400 + "GB", 1.5, True, NAN],
         SIZE,
     ),
+    "service.max_upload_bytes": ([1, 2**31, "100MB"], [0, 2**31 + 1, "100"], SIZE),
+    "service.max_connections": ([1, 1_000_000], [0, 1_000_001, 1.0, "10", True], CONNECTIONS),
     "service.header_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", True], POSITIVE),
     "service.body_timeout_s": ([0.5, 10], [0, -1, NAN, INF, 86_401, "10", False], POSITIVE),
     "service.hang_timeout_s": ([0.5, 30, False, -1], [0, NAN, INF, 86_401, "10", True], TIMEOUT),
@@ -53,6 +56,22 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
         ["/embed", "/v1/embed", "/v1/models/a.b_~-c", "/healthy"],
         ["", "/", "/..", "/a/./b", "embed", "/a/", "/a//b", "/a b", "/a?b", "/\u00e9", "/{a}", "/a\n", 3],
         PATH,
+    ),
+    "endpoints.embed.response_type": (
+        ["image/png", "application/vnd.a+json", "text/plain; charset=utf-8"],
+        [
+            "",
+            "image",
+            "image/",
+            "IMAGE/PNG",
+            "image/png\n",
+            "image/png;",
+            "a/b, c/d",
+            "a/b\r\nX: y",
+            "a" * 250 + "/b",
+            3,
+        ],
+        'a media type in lower case, such as "image/png"',
     ),
     "endpoints.embed.timeout_s": (
         [False, -1, -1.0, 0.001, 30, 86_400],
@@ -201,6 +220,7 @@ def test_defaults() -> None:
     assert (settings.service.host, settings.service.port, settings.service.max_json_bytes) == ("0.0.0.0", 8000, 10**7)
     assert (endpoint.timeout_s, endpoint.queue.max_size, endpoint.batching) == (30.0, 1024, None)
     assert (endpoint.workers.devices, endpoint.workers.per_device) == ("auto", 1)
+    assert (settings.service.max_upload_bytes, settings.service.max_connections) == (10**8, 4096)
     assert (settings.shutdown.drain_timeout_s, settings.shutdown.delay_s, settings.shutdown.api) == (30.0, 0.0, False)
 
 

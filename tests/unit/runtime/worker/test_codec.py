@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
 
-from litgen_runtime.errors import HTTPError, InvalidInput, InvalidJSON
+from litgen_runtime import Upload
+from litgen_runtime.errors import HTTPError, InternalError, InvalidForm, InvalidInput, InvalidJSON
+from litgen_runtime.transport.bodies import inline_body, spooled_body
 from litgen_runtime.transport.frames import Result
 from litgen_runtime.worker.codec import Codec, failure
 from tests.unit.runtime.test_errors import ANY_TEXT, strict
@@ -187,7 +190,11 @@ def test_numbers_that_json_cannot_say(response: Any, place: Callable[[float], An
         (Out(y=1, a={"\ud800": 1}), Out),
         ({"y": 1, "s": "\ud800"}, Out),
         (Out(y=1, a=b"\xff"), Out),
-        (b"\xff", bytes),
+        ("text", bytes),
+        (None, bytes),
+        ([1, 2], bytes),
+        (np.arange(3), bytes),
+        (3, bytes),
         (Out.model_construct(**GARBAGE), Out),
         (Nested.model_construct(inner=GARBAGE), Nested),
         ("text", Out),
@@ -211,6 +218,53 @@ def test_numbers_that_json_cannot_say(response: Any, place: Callable[[float], An
 def test_what_is_not_the_response(outcome: Any, response: Any) -> None:
     """Whatever else ``predict`` returns is a clean failure, and the log says what came."""
     assert f"predict returned {type(outcome).__name__}: " in refused(outcome, response)["log"]
+
+
+@pytest.mark.parametrize("outcome", [b"\xff\x00", bytearray(b"\xff\x00"), memoryview(b"\xff.\x00.")[::2]])
+def test_raw_response(outcome: Any) -> None:
+    """A response of bytes is sent as it is."""
+    assert encoded(outcome, bytes)[1:] == (200, 0.25, b"\xff\x00")
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("request_type", [bytes, Upload])
+def test_raw_request(request_type: Any, on_disk: bool, tmp_path: Path) -> None:
+    """A body of any type becomes bytes or an upload, wherever it stands; then the file may go."""
+    path = tmp_path / "body"
+    path.write_bytes(b"\xff\x00")
+    body = inline_body(b"image/png", b"\xff\x00")
+    if on_disk:
+        body = spooled_body(b"image/png", str(path), 2, b"", lambda: None)
+    request = Codec(request_type, Out).decode(body)
+    path.unlink()
+    if request_type is bytes:
+        assert request == b"\xff\x00"
+    else:
+        assert (request.file.read(), request.file.content_type, request.file.filename) == (
+            b"\xff\x00",
+            "image/png",
+            None,
+        )
+
+
+@pytest.mark.parametrize("request_type", [bytes, Upload])
+def test_a_body_that_is_gone(request_type: Any) -> None:
+    """A body whose request was given up has been deleted: nobody reads the answer, and no log is filled with it."""
+    body = spooled_body(b"", "/nowhere/at/all", 2, b"", lambda: None)
+    with pytest.raises(InternalError) as refused:
+        Codec(request_type, Out).decode(body)
+    assert refused.value.log is None
+
+
+def test_a_form() -> None:
+    """A form is read into an upload, and a broken one is the client's error."""
+    form = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--B--'
+    codec = Codec(Upload, Out)
+    assert codec.decode(inline_body(b"multipart/form-data; boundary=B", form)).fields == {"a": ["1"]}
+    with pytest.raises(InvalidForm):
+        codec.decode(inline_body(b"multipart/form-data; boundary=C", form))
+    assert codec.decode(inline_body(b"multipart/mixed; boundary=C", form)).file.size == len(form)
+    assert codec.decode(inline_body(b"", b"")).file.content_type == "application/octet-stream"
 
 
 @pytest.mark.parametrize("fields", [{"y": None}, {}, {"y": 1.0, "a": Unprintable}, {"y": 1.0, "v": np.arange(2)}])
