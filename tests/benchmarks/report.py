@@ -90,7 +90,7 @@ def written(
 
 def _target(target: Target) -> tuple[str, str, str, str]:
     bound = f"{'≤' if target.most else '≥'} {target.bound:g}{target.unit}"
-    measured = spread(target.values, ratio) + target.unit if target.values else "not measured"
+    measured = spread(target.values, "{:.2f}".format) + target.unit if target.values else "not measured"
     return target.text, bound, measured, "met" if target.met else "**not met**"
 
 
@@ -110,7 +110,7 @@ def _work(results: serving.Results, work: Work, plan: Plan) -> list[str]:
     """Three tables: throughput, litgen's ratio to each, latency; a row for each contender."""
     taking = [c for c in plan.contenders if (work, c, CONNECTIONS[0]) in results.loads]
     broken = [
-        f"**{c.title} has no figures**: {results.broken[work, c].splitlines()[0]}"
+        f"**{c.title} has no figures**: {results.broken[work, c].splitlines()[0].removesuffix('; its output:')}"
         for c in plan.contenders
         if (work, c) in results.broken
     ]
