@@ -103,7 +103,7 @@ def _others(results: serving.Results) -> str:
 
 def _contenders(plan: Plan) -> str:
     rows = [(c.title, c.processes, c.batching, c.notes) for c in plan.contenders]
-    return table(("", "processes", "batching", ""), rows)
+    return table(("", "processes", "batching (device, mlp)", ""), rows)
 
 
 def _work(results: serving.Results, work: Work, plan: Plan) -> list[str]:
