@@ -12,7 +12,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 export UV_LINK_MODE ?= hardlink
 
-.PHONY: demo test test-unit test-rest test-gpu lint bench examples questions release clean
+.PHONY: demo test test-unit test-rest test-gpu lint bench soak examples questions release clean
 
 $(VENV)/ready: pyproject.toml runtime_lib/pyproject.toml
 	@echo "== making the environment in $(VENV)"
@@ -46,6 +46,9 @@ lint: $(VENV)/ready ## Format, lint, types
 
 bench: $(VENV)/ready ## Side by side with peers; writes docs/benchmarks.md
 	$(RUN) -m tests.benchmarks
+
+soak: $(VENV)/ready ## 10,000 random faults against one service; writes docs/soak.md (SEED=…: the same ones again)
+	$(RUN) -m tests.soak --write docs/soak.md $(if $(SEED),--seed $(SEED))
 
 examples: $(VENV)/ready ## Render the examples again
 	$(RUN) -m tests.template.golden --write

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -111,6 +112,28 @@ def test_kill_of_a_worker(tmp_path: Path) -> None:
         assert alive(other)
         assert eventually(lambda: service.get("/readyz").json()["status"] == "ready")
         assert "act[0] on cpu: ended (SIGKILL); a new one starts in 0.5 s" in service.log()
+
+
+def test_kill_of_one_worker_of_two(tmp_path: Path) -> None:
+    """Its request is 503 within two seconds; the other worker's is unharmed; until it is replaced all is served."""
+    with serving(config(tmp_path, {"act": act(workers={"per_device": 2})})) as service:
+        with wire.connected(service.port) as one, wire.connected(service.port) as two:
+            begin(one, "sleep", seconds=3)
+            begin(two, "sleep", seconds=3)
+            assert eventually(lambda: service.get("/health").json()["in_flight"] == 2)
+            time.sleep(0.2)
+            began = time.monotonic()
+            kill(service.worker_pids()[0])
+            assert eventually(lambda: service.get("/readyz").json()["status"] == "degraded")
+            assert service.get("/readyz").status_code == 200
+            ready, _, _ = select.select([one.sock, two.sock], [], [], 2.0)
+            assert len(ready) == 1
+            assert time.monotonic() - began < 2
+            died, lived = (one, two) if ready[0] is one.sock else (two, one)
+            assert died.expect().json()["code"] == "worker-died"
+            assert lived.expect().json()["value"] == 3
+        assert service.post("/act", {"do": "pid"}).status_code == 200
+        assert eventually(lambda: service.get("/readyz").json()["status"] == "ready")
 
 
 @pytest.mark.parametrize("action", ["die", "exit-process"])

@@ -11,7 +11,7 @@ from tests import wire
 from tests.services import act, assert_problem, config, endpoint, eventually, serving
 
 
-@pytest.mark.parametrize("action", ["sleep", "hold-gil"])
+@pytest.mark.parametrize("action", ["sleep", "spin", "native", "hold-gil"])
 def test_a_hung_predict(tmp_path: Path, action: str) -> None:
     """Its client is freed at the timeout, its worker killed after the grace, and the next request lives."""
     hanging = act(timeout_s=1.0, kill_grace_s=0.5)

@@ -65,6 +65,7 @@ class Dispatcher:
         self._sweeping = False
         self._last_run = -_NEVER
         self._runs: deque[float] = deque(maxlen=_RECENT_RUNS)
+        self._lags: deque[float] = deque(maxlen=_RECENT_RUNS)  # what comes on top of a run, before and after it
         self._rate = DrainRate(time.monotonic())
 
     @property
@@ -195,6 +196,8 @@ class Dispatcher:
             if result.status != DROPPED:
                 self._last_run = now
                 self._runs.append(result.run_s)
+                if line.lag_s > 0.0:  # else it was in one batch with the last one
+                    self._lags.append(line.lag_s)
                 self._settle(ticket, result)
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
@@ -236,9 +239,9 @@ class Dispatcher:
         self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
         while (load := choose(self._lines)) is not None and (ticket := self._waiting.next()) is not None:
-            if self._is_hopeless(ticket, now):
-                continue
             line = self._lines[load]
+            if self._is_hopeless(ticket, line, now):
+                continue
             line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
         for line, tickets in outgoing.items():
@@ -261,15 +264,21 @@ class Dispatcher:
             for load in self._lines:
                 load.reserved = load.reserved and load.held > 0
 
-    def _is_hopeless(self, ticket: Ticket, now: float) -> bool:
+    def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
         remaining_s = ticket.deadline - now
         if self.streams or remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
             return False
-        median_s = median(self._runs) if remaining_s < max(self._runs) else 0.0
-        if remaining_s >= median_s:
+        ahead = line.load.rank[0]
+        if remaining_s > (ahead + 1) * max(self._runs) + max(self._lags, default=0.0):
             return False
-        ticket.settle(refusals.hopeless(self.name, remaining_s, median_s))
+        run_s = median(self._runs)
+        needed_s = run_s + max(ahead * run_s - line.ran_for(now), 0.0)
+        if (ahead or len(self._waiting)) and self._lags:  # if it is late, others are late for nothing
+            needed_s += sorted(self._lags)[len(self._lags) * 9 // 10]
+        if remaining_s >= needed_s:
+            return False
+        ticket.settle(refusals.hopeless(self.name, remaining_s, run_s, needed_s))
         return True
 
     def _settle(self, ticket: Ticket, result: Result) -> None:

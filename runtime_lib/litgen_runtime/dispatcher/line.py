@@ -62,6 +62,7 @@ class WorkerLine(asyncio.Protocol):
         self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
         self.told = False  # what runs has been told to stop
         self.doomed = False  # it did not, and the worker is being killed
+        self.lag_s = 0.0  # how much longer than its run the latest answer took, from when the worker was free for it
         self.answered = 0
         self.ending = False  # the worker has said that it runs nothing more
         self._retired: Callable[[], None] | None = None
@@ -115,6 +116,7 @@ class WorkerLine(asyncio.Protocol):
         """Take a request's answer; its place is free."""
         ticket = self.tickets.pop(result.id)
         self.load.finish(result.run_s, started=self._tells_starts and ticket.started is not None)
+        self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
         self._free_since = now
         self.told = False
         self.answered += result.status != DROPPED

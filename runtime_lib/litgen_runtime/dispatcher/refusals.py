@@ -55,13 +55,15 @@ def not_arrived(name: str, timeout_s: float, size: int) -> DeadlineExceeded:
     )
 
 
-def hopeless(name: str, remaining_s: float, median_s: float) -> Hopeless:
-    """Less time is left than a run takes."""
+def hopeless(name: str, remaining_s: float, run_s: float, needed_s: float) -> Hopeless:
+    """Less time is left than a run takes, with what has to be waited for."""
     return Hopeless(
-        f"{remaining_s:.2f} s were left of this request's time when {name} could run it, and a run takes "
-        f"{median_s:.2f} s. The service's owner can raise endpoints.{name}.timeout_s or add workers.",
+        f"{remaining_s:.2f} s were left of this request's time when {name} could take it, and its answer would have "
+        f"taken {needed_s:.2f} s (a run takes {run_s:.2f} s). "
+        f"The service's owner can raise endpoints.{name}.timeout_s or add workers.",
         remaining_s=round(remaining_s, 3),
-        median_run_s=round(median_s, 3),
+        needed_s=round(needed_s, 3),
+        median_run_s=round(run_s, 3),
     )
 
 

@@ -76,7 +76,8 @@ class Door:
         self._lifecycle.leave()
         try:
             return self._answer(call, ticket)
-        except ClientGone:
+        except ClientGone as gone:
+            release(gone)
             return None
         except RequestError as error:
             return self.refuse(call, error)
@@ -92,6 +93,7 @@ class Door:
             log.error("%s: request %s failed inside the runtime", self._name, request_id.decode(), exc_info=error)
             error = InternalError("The service failed on this request.")
         self._note(call, error)
+        release(error)
         return problem(error, request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,6 +155,11 @@ class Door:
             log.warning("%s: request %s: %s: %s", self._name, request_id, error.code, error.detail)
         self._dispatcher.stats.answered(error.status, now - call.arrived)
         self._dispatcher.stats.refusals[error.code] += 1
+
+
+def release(error: BaseException) -> None:
+    """Forget where an error was raised: a ticket that holds it would hold itself, and its body, until a collection."""
+    error.__traceback__ = None
 
 
 def admit(lifecycle: Lifecycle, name: str) -> None:

@@ -59,8 +59,9 @@ class Exchange:
             self._door.abandon(self._ticket)
 
     def _done(self) -> None:
-        if self._ticket is not None:
-            self._respond(self._door.answer(self._call, self._ticket))
+        ticket, self._ticket = self._ticket, None  # an idle connection must not hold what went over it
+        if ticket is not None:
+            self._respond(self._door.answer(self._call, ticket))
 
     def _respond(self, answer: Answer | None) -> None:
         self.response_started = self.response_complete = True

@@ -152,6 +152,7 @@ class TimedProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self._late
             and not self.flow.write_paused
+            and not self.transport.is_closing()
         )
 
     def _leave_lane(self) -> None:
@@ -215,7 +216,8 @@ class TimedProtocol(HttpToolsProtocol):
         lane, self._lane = self._lane, None
         exchange = Exchange(self, lane, self.headers, keep_alive=self.parser.should_keep_alive())
         self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
-        exchange.begin(self._body)
+        body, self._body = self._body, b""  # an idle connection must not hold what came over it
+        exchange.begin(body)
 
     def respond(self, answer: Answer, request_id: bytes) -> None:
         """Write the answer of the request on the short way."""

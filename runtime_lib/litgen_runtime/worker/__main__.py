@@ -44,7 +44,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
         _report_failure(sock, error, final=final)
         sys.exit(1)
-    outbox = Outbox(sock, codec)
+    outbox = Outbox(sock, codec, hands_over=spec.repeatable)
     work = Streams(runner, codec, outbox) if spec.max_streams else Batches(spec, runner, outbox)
     _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
     outbox.start()

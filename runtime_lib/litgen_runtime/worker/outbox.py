@@ -35,11 +35,14 @@ class Outbox:
     Args:
         sock: the worker's end of its socketpair.
         codec: how this endpoint's answers are encoded.
+        hands_over: False to write everything before ``put`` returns. Should this process die, the HTTP process then
+            knows of each request whether it has begun, as it must where nothing may run twice.
     """
 
-    def __init__(self, sock: socket.socket, codec: Codec) -> None:
+    def __init__(self, sock: socket.socket, codec: Codec, *, hands_over: bool = True) -> None:
         self._socket = sock
         self._codec = codec
+        self._hands_over = hands_over
         self._queue: queue.SimpleQueue[tuple[bool, Item]] = queue.SimpleQueue()
         self._turn = threading.Lock()  # held by who writes
         self._handed = self._written = 0  # of what has its order; each is changed by one thread only
@@ -56,7 +59,10 @@ class Outbox:
             item: what to send.
             here: whether this thread has time to do it, should the writer be idle.
         """
-        if here and self._handed == self._written and self._turn.acquire(blocking=False):
+        if not self._hands_over:
+            with self._turn:
+                self._send([item])
+        elif here and self._handed == self._written and self._turn.acquire(blocking=False):
             try:
                 self._send([item])
             finally:
@@ -67,7 +73,11 @@ class Outbox:
 
     def put_aside(self, result: Result) -> None:
         """Send the answer of what never ran; from any thread, in no order."""
-        self._queue.put((False, result))
+        if self._hands_over:
+            self._queue.put((False, result))
+        else:
+            with self._turn:
+                self._send([result])
 
     def finish(self) -> None:
         """Wait until everything handed over has been written."""

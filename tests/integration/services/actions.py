@@ -68,6 +68,18 @@ def _hold_gil(request: Command) -> None:
     ctypes.PyDLL(None).usleep(int(request.seconds * 1e6))
 
 
+def _native(request: Command) -> None:
+    """Sleep in native code without the GIL, where Python cannot interrupt it."""
+    ctypes.CDLL(None).usleep(int(request.seconds * 1e6))
+
+
+def _spin(request: Command) -> None:
+    """Compute in Python, as an endless loop does."""
+    until = time.monotonic() + request.seconds
+    while time.monotonic() < until:
+        pass
+
+
 def _spawn(request: Command) -> int:
     return subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({request.seconds})"]).pid
 
@@ -107,6 +119,8 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "echo": lambda request: request.text,
     "sleep": _sleep,
     "hold-gil": _hold_gil,
+    "native": _native,
+    "spin": _spin,
     "spawn": _spawn,
     "spawn-session": _spawn_shell,
     "modules": lambda _: sorted(sys.modules),

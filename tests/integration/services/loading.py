@@ -134,3 +134,16 @@ class Untyped(Endpoint):  # type: ignore[type-arg]  # the mistake under test
     def predict(self, request):  # type: ignore[no-untyped-def]  # part of the mistake
         """Return it."""
         return request
+
+
+class SlowStart(Endpoint[Number, Number]):
+    """Takes a while to load, and then as many seconds for each request as the number says."""
+
+    def setup(self, device: str) -> None:
+        """Load slowly."""
+        time.sleep(2)
+
+    def predict(self, request: Number) -> Number:
+        """Sleep, and return the request."""
+        time.sleep(request.x)
+        return request

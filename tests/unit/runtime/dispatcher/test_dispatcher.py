@@ -327,6 +327,27 @@ def test_too_little_time_left() -> None:
     run(main())
 
 
+def test_too_little_time_left_behind_others() -> None:
+    """What a worker has to do first counts too: to start what is late anyway would only make others late."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        worker = FakeWorker(d).ready()
+        for _ in range(8):
+            done = d.submit(b"", now())
+            await turns()
+            worker.read()
+            worker.answer([Result(done.id, 200, 1.5, b"{}")])
+            worker.waiting.clear()
+        first, behind = d.submit(b"", now()), d.submit(b"", now())
+        await turns()
+        assert [sent.id for sent in worker.read()] == [first.id]
+        with pytest.raises(Hopeless, match=r"3\.00 s"):
+            await behind.wait()
+
+    run(main())
+
+
 def test_a_client_that_leaves() -> None:
     """A queued request of a client that is gone never runs; the worker is told of one that it holds."""
 

@@ -102,3 +102,12 @@ def test_other_end_gone(ends: tuple[socket.socket, socket.socket]) -> None:
     box.put([(1, 0.0, Answer(length=1))], here=True)
     box.put([(2, 0.0, Answer(length=2))], here=False)
     box.finish()
+
+
+def test_nothing_is_handed_over(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Where nothing may run twice, all is written when ``put`` returns."""
+    box = Outbox(ends[1], Codec(Ask, Answer), hands_over=False)
+    box.put([(1, 0.5, Answer(length=1))], here=False)
+    box.put_aside(Result(2, DROPPED, 0.0, b""))
+    box.put(pack_batch([3], Reason.ALONE), here=False)
+    assert sum(frame.records for frame in received(ends[0], 3)) == 3
