@@ -10,7 +10,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from litgen_generator.answers import sources
-from litgen_generator.answers.model import DEFAULT_MAX_BATCH_SIZE, DEFAULT_MAX_WAIT_S, Answers, Endpoint
+from litgen_generator.answers.model import (
+    DEFAULT_MAX_BATCH_SIZE,
+    DEFAULT_MAX_STREAMS,
+    DEFAULT_MAX_WAIT_S,
+    DEFAULT_RESPONSE_TYPE,
+    Answers,
+    Endpoint,
+)
 from litgen_generator.answers.problems import problems
 from litgen_generator.answers.questions import EXAMPLE_NAME
 from litgen_generator.answers.rules import rule_of
@@ -20,6 +27,14 @@ Judge = Callable[[Any], str | None]
 
 _STILL_OPEN: Mapping[str, Any] = {"timeout_s": False}
 """What stands in for a later answer, so that an earlier one is not measured against its default."""
+
+_UNLESS_GIVEN: Mapping[str, Any] = {
+    "response_type": DEFAULT_RESPONSE_TYPE,
+    "max_batch_size": DEFAULT_MAX_BATCH_SIZE,
+    "max_wait_s": DEFAULT_MAX_WAIT_S,
+    "max_streams": DEFAULT_MAX_STREAMS,
+}
+"""What a key that was not given comes to; the model says none, since not every endpoint has the key."""
 
 
 def ask(given: Mapping[str, Any], missing: Sequence[str]) -> dict[str, Any]:
@@ -84,21 +99,25 @@ def _ask_endpoint(before: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _is_settled(key: str, endpoint: Mapping[str, Any]) -> bool:
     """Whether an earlier answer leaves nothing to ask."""
-    if key in {"max_batch_size", "max_wait_s"}:
-        return bool(endpoint["kind"] == "single")
-    return key == "gpu_memory_fraction" and endpoint["devices"] == "cpu"
+    match key:
+        case "output":
+            return bool(endpoint["kind"] == "stream")
+        case "response_type":
+            return endpoint.get("output") != "bytes"
+        case "gpu_memory_fraction":
+            return bool(endpoint["devices"] in {"cpu", "mps"})
+        case "max_batch_size" | "max_wait_s":
+            return bool(endpoint["kind"] != "batch")
+        case "max_streams":
+            return bool(endpoint["kind"] != "stream")
+        case _:
+            return False
 
 
 def _suggested(key: str, field: FieldInfo, endpoint: Mapping[str, Any]) -> Any:
-    match key:
-        case "path":
-            return f"/{endpoint['name']}"
-        case "max_batch_size":
-            return DEFAULT_MAX_BATCH_SIZE
-        case "max_wait_s":
-            return DEFAULT_MAX_WAIT_S
-        case _:
-            return "" if field.is_required() else field.default
+    if key == "path":
+        return f"/{endpoint['name']}"
+    return "" if field.is_required() else _UNLESS_GIVEN.get(key, field.default)
 
 
 def _judge_service(key: str) -> Judge:

@@ -130,9 +130,9 @@ class Batcher(Generic[K, T]):
             if ready and weight > self._max_weight:
                 return ready, expired, True
             ready.append(key)
-            if len(ready) == self._max_size or weight >= self._max_weight:
+            if len(ready) == self._max_size:
                 return ready, expired, True
-        return ready, expired, False
+        return ready, expired, weight >= self._max_weight
 
     def _expected_gap(self) -> float:
         """Seconds until the next arrival, as the latest ones tell; ``inf`` when two in three came alone.

@@ -1,4 +1,4 @@
-"""The service's own command: ``myservice serve | check | routes | openapi``."""
+"""The service's own command: ``myservice serve | check | routes | openapi | bench``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from litgen_runtime._version import __version__
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.service import Service
 
+_SECONDS = click.FloatRange(0.1, 86_400)
+_SECONDS_OR_NONE = click.FloatRange(0, 3600)
+_CONFIG = click.option(
+    "--config",
+    envvar="LITGEN_CONFIG",
+    default="service.toml",
+    show_default=True,
+    help="The service's choices; also LITGEN_CONFIG.",
+)
+
 
 def _config(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --config to a command and give it the service; a bad choice ends with exit code 3."""
 
-    @click.option(
-        "--config",
-        envvar="LITGEN_CONFIG",
-        default="service.toml",
-        show_default=True,
-        help="The service's choices; also LITGEN_CONFIG.",
-    )
+    @_CONFIG
     @wraps(command)
     def wrapper(config: str, **options: Any) -> None:
         overrides = {f"service.{key}": options[key] for key in ("host", "port") if options.get(key) is not None}
@@ -101,3 +105,26 @@ def openapi(service: Service) -> None:
     from litgen_runtime.http.site import build
 
     click.echo(json.dumps(build(service.settings).openapi(), indent=2))
+
+
+@main.command()
+@_CONFIG
+@click.argument("path")
+@click.option("--url", help="A running service, such as http://127.0.0.1:8000; without it one is started.")
+@click.option("--connections", type=click.IntRange(1, 10_000), default=64, show_default=True, help="How many ask.")
+@click.option("--duration", type=_SECONDS, default=10.0, show_default=True, help="Seconds that count.")
+@click.option("--warm-up", type=_SECONDS_OR_NONE, default=1.0, show_default=True, help="Seconds before that.")
+@click.option("--data", metavar="FILE|-|JSON", help="The body, instead of the request model's examples.")
+@click.option("--content-type", help="What --data is; by default what the endpoint takes.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent with every request; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document, for programs.")
+def bench(config: str, as_json: bool, **options: Any) -> None:
+    """Load the endpoint at PATH and say how fast it answers, and where the time goes.
+
+    Each connection asks again as soon as it has its answer. Ends with 1 if a request failed.
+    """
+    from litgen_runtime.bench.command import main as bench_main
+
+    sys.exit(bench_main(config, as_json=as_json, **options))

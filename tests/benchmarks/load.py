@@ -1,22 +1,33 @@
-"""Load from wrk: closed loop, kept-alive connections, one thread."""
+"""Load: closed loops over kept-alive connections, from wrk, or from `streaming.py` where items are counted."""
 
 import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.errors import BenchmarkError
-from tests.benchmarks.works import PATH, Work
+from tests.benchmarks.works import PATH, ROOT, Ask
 
+WARM_UP_S = 1
 _TIMEOUT_S = 30  # slow is a figure, not a failure
 _SCRIPT = Path(__file__).with_name("post.lua")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the clients saw: `per_s` counts good answers only, since a refusal is quick and would pass for speed."""
+    """What the clients saw.
+
+    Args:
+        per_s: good answers a second, of a stream good items: a refusal is quick and would pass for speed.
+        p50_ms: median time to the answer, of a stream to its first item.
+        p99_ms: the 99th percentile of the same.
+        failed: answers that were errors or broke off.
+    """
 
     per_s: float
     p50_ms: float
@@ -39,21 +50,41 @@ def require() -> None:
         raise BenchmarkError("wrk is not on the PATH; expected it to make the load. Run: sudo apt-get install wrk")
 
 
-def press(port: int, work: Work, connections: int, seconds: int) -> Reading:
-    """Ask for one work over and over.
+def press(port: int, ask: Ask, connections: int, seconds: int, path: str = PATH) -> Reading:
+    """Ask for one answer over and over.
 
     Raises:
-        BenchmarkError: If wrk fails, or no request succeeds.
+        BenchmarkError: If wrk fails.
     """
-    url = f"http://127.0.0.1:{port}{PATH}"
+    url = f"http://127.0.0.1:{port}{path}"
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_TIMEOUT_S}s", "-s", str(_SCRIPT)]
-    command = ["wrk", *options, url, "--", work.body]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile(prefix="litgen-bench-") as body:
+        body.write(ask.body)
+        body.flush()
+        return read(["wrk", *options, url, "--", body.name, ask.content_type])
+
+
+def press_stream(port: int, ask: Ask, connections: int, seconds: int) -> Reading:
+    """Ask for one stream over and over and count items as they come, after a warm-up of its own.
+
+    Raises:
+        BenchmarkError: If the client fails.
+    """
+    numbers = [str(number) for number in (port, connections, WARM_UP_S, seconds, len(ask.answer))]
+    return read([sys.executable, "-m", "tests.benchmarks.streaming", *numbers, PATH, ask.body.decode()])
+
+
+def read(command: Sequence[str]) -> Reading:
+    """Run what makes a load, and read what it prints in the end.
+
+    Raises:
+        BenchmarkError: If it does not print it.
+    """
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     result = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
     if result is None:
-        raise BenchmarkError(f"wrk failed with exit code {done.returncode}: {done.stderr or done.stdout}")
+        said = done.stderr or done.stdout
+        raise BenchmarkError(f"{' '.join(command[:3])} failed with exit code {done.returncode}: {said}")
     told = json.loads(result.removeprefix("RESULT "))
-    good = told["requests"] - told["failed"]
-    if good <= 0:
-        raise BenchmarkError(f"all {told['requests']} requests failed at {connections} connections; expected answers.")
+    good = max(0, told["requests"] - told["failed"])
     return Reading(good / told["duration_us"] * 1e6, told["p50_us"] / 1e3, told["p99_us"] / 1e3, told["failed"])

@@ -1,8 +1,10 @@
--- POSTs the body given after "--" and prints one line of JSON at the end.
+-- POSTs the file named first after "--", as the content type named second; prints one line of JSON at the end.
 function init(args)
+  local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
-  wrk.body = args[1]
+  wrk.headers["Content-Type"] = args[2]
+  wrk.body = file:read("*a")
+  file:close()
 end
 
 function done(summary, latency, requests)

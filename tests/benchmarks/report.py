@@ -1,22 +1,24 @@
 """The page: tables of medians, and how to read them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks import generating, serving
-from tests.benchmarks.contenders import CONTENDERS, LITGEN, Contender
+from tests.benchmarks import generating, neighbours, serving
+from tests.benchmarks.contenders import ALONE, LITGEN, SERVERS, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server
 from tests.benchmarks.serving import Plan, Rest
-from tests.benchmarks.works import CONNECTIONS, WORKS, Work
-
-_PEERS = [contender for contender in CONTENDERS if contender is not LITGEN]
+from tests.benchmarks.tables import ms, ratio, spread, table
+from tests.benchmarks.targets import Target, ratios, targets
+from tests.benchmarks.works import CONNECTIONS, Work
 
 _READING = """\
-Written by `make bench`; the next run replaces it. One run makes the environments and then takes {turns} turns. In each
-turn, each load is put on each server in turn, freshly started on a free port of 127.0.0.1, warmed up for a second, and
-alone; the next turn begins with another one. A figure is the median of its turns, with the lowest and the highest in
-brackets. A ratio is taken within each turn, between runs a few seconds apart, and is the median of those.
+Written by `make bench`; the next run replaces it. One run makes the environments, with the newest releases, and then
+takes {turns} turns. In each turn and for each work, every contender is started in turn on a free port of 127.0.0.1, has
+to give the right answer, and is loaded alone: at each number of connections a second of warm-up, then {load_s} seconds
+that count (four times that where an answer takes longer than a third of it). The next turn begins with another
+contender. A figure is the median of its turns, with the lowest and the highest in brackets. A ratio is taken within
+each turn and is the median of those.
 
 **Compare within this page, never across pages.** The load generator shares the machine's cores with the servers,
 so the absolute figures say as much about the machine as about the software; the ratios are what carries over.
@@ -24,12 +26,12 @@ Where the brackets of a ratio include 1, the run does not say which is faster.
 
 {others}
 
-All servers do the same work: the same JSON body, the same pydantic models on the way in and out, HTTP/1.1 with
-kept-alive connections, uvloop and httptools, no access log, one HTTP process and, where there are workers at all,
-one worker process. litgen has validation, request ids, deadlines and queue bounds on, as every service has: there
-is no benchmark mode. The bare server has no worker and nothing to dispatch. wrk is a closed loop: each connection
-sends its next request when it has its answer, so at a server's limit the latency is the number of connections
-divided by the throughput. Failed requests do not count as answers; where there were any, their number is given."""
+All servers do the same work, written as each one's documentation would: the same model code, the same pydantic models
+on the way in and out, HTTP/1.1 with kept-alive connections, no access log, one HTTP process and, where there are
+workers at all, one worker process. There is no benchmark mode. The load is a closed loop: each connection sends its
+next request when it has its answer, so at a server's limit the latency is the number of connections divided by the
+throughput. It comes from wrk, of streams from a client that counts items as they come. Failed requests do not count as
+answers; where there were any, their number is given."""
 
 _QUIET = "Other programs took {median:.0%} of the machine during the loads (at most {most:.0%})."
 _NOISY = "**This run was disturbed**: " + _QUIET + " Repeat it on an idle machine before you quote it."
@@ -42,77 +44,105 @@ bundle to the same files (compared, byte for byte). Both are installed, not run 
 _REST = """\
 "Up" is the first 200 of the probe; LitServe has no liveness probe, its /health is 200 once its worker is ready.
 "Answers" is the first right answer to a prediction. Memory and processor time are read while nothing is asked, for
-{idle_s:g} s; the HTTP process is the one that holds the connections."""
+{idle_s:g} s; the HTTP process is the one that holds the connections. The work is noop."""
+
+_NEIGHBOURS = """\
+Two endpoints of one service. The fast one is noop, at {fast} connections; the slow one sleeps 50 ms a request and is
+kept saturated by {slow} connections."""
 
 
 def written(
     machine: Sequence[tuple[str, str]],
     versions: Sequence[tuple[str, str]],
-    generator: generating.Results,
+    generator: generating.Results | None,
     results: serving.Results,
     plan: Plan,
+    plot: str | None,
 ) -> str:
-    """Return the page as Markdown."""
-    parts = [
-        "# Benchmarks",
-        _READING.format(turns=plan.turns, others=_others(results)),
-        "## The generator",
-        _generator(generator),
-        _NEW,
-    ]
-    parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
-    for work in WORKS:
-        parts += [f"## {work.name}: {work.title}", "Requests a second:", _throughput(results, work)]
-        parts += ["Latency in ms, median / 99th percentile:", _latency(results, work)]
-    parts += ["## The machine", _table(("", ""), machine), "## The versions", _table(("", "installed"), versions)]
+    """Return the page as Markdown; without what a part of a run has not measured.
+
+    Args:
+        machine: what was measured on.
+        versions: what was measured.
+        generator: how long the generator's commands took.
+        results: what the servers did.
+        plan: what they were asked.
+        plot: the name of the plot beside the page.
+    """
+    parts = ["# Benchmarks", _READING.format(turns=plan.turns, load_s=plan.load_s, others=_others(results))]
+    if promises := targets(results, plan):
+        parts += ["## Targets", table(("", "target", "measured", ""), map(_target, promises))]
+    if plot:
+        parts += [f"![Answers a second of every contender, work by work]({plot})"]
+    parts += ["## The contenders", _contenders(plan)]
+    for work in plan.works:
+        parts += [f"## {work.name}: {work.title}", *_work(results, work, plan)]
+    if results.beside:
+        words = _NEIGHBOURS.format(fast=neighbours.FAST_CONNECTIONS, slow=neighbours.SLOW_CONNECTIONS)
+        parts += ["## A slow neighbour", words, _beside(results)]
+    if results.rest:
+        parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
+    if generator:
+        parts += ["## The generator", _generator(generator), _NEW]
+    parts += ["## The machine", table(("", ""), machine), "## The versions", table(("", "installed"), versions)]
     return "\n\n".join(parts) + "\n"
 
 
-def _generator(results: generating.Results) -> str:
-    rows = [("`litgen --help`", _spread(results.help_s, _ms), "")]
-    for title, seconds in (
-        ("`litgen new`", results.new_s),
-        ("`litgen new --no-git`", results.new_without_git_s),
-        ("`copier copy`", results.copier_s),
-    ):
-        ratio = _spread(_ratios(seconds, results.copier_s), "{:.2f}".format)
-        rows.append((title, _spread(seconds, _ms), ratio if seconds is not results.copier_s else "1"))
-    return _table(("command", "ms", "beside copier"), rows)
+def _target(target: Target) -> tuple[str, str, str, str]:
+    bound = f"{'≤' if target.most else '≥'} {target.bound:g}{target.unit}"
+    measured = spread(target.values, "{:.2f}".format) + target.unit if target.values else "not measured"
+    return target.text, bound, measured, "met" if target.met else "**not met**"
 
 
 def _others(results: serving.Results) -> str:
+    if not results.others:
+        return ""
     usual, most = median(results.others), max(results.others)
     return (_NOISY if most > _NOISY_SHARE else _QUIET).format(median=usual, most=most)
 
 
-def _rest(results: serving.Results) -> str:
-    def start(title: str, value: Callable[[Server], float]) -> list[str]:
-        return [title, *(_spread([value(server) for server in results.starts[c]], _ms) for c in CONTENDERS)]
+def _contenders(plan: Plan) -> str:
+    rows = [(c.title, c.processes, c.batching, c.notes) for c in plan.contenders]
+    return table(("", "processes", "batching (device, mlp)", ""), rows)
 
-    def rest(title: str, value: Callable[[Rest], float], form: str) -> list[str]:
-        return [title, *(_spread([value(rest) for rest in results.rest[c]], form.format) for c in CONTENDERS)]
 
-    rows = [
-        start("start until up, ms", lambda server: server.live_s),
-        start("start until it answers, ms", lambda server: server.answer_s),
-        rest("HTTP process, MB resident", lambda rest: rest.http_mb, "{:.1f}"),
-        rest("HTTP process, % of a core", lambda rest: rest.http_cpu, "{:.2f}"),
-        rest("all processes, % of a core", lambda rest: rest.tree_cpu, "{:.2f}"),
+def _work(results: serving.Results, work: Work, plan: Plan) -> list[str]:
+    """Three tables: throughput, litgen's ratio to each, latency; a row for each contender."""
+    taking = [c for c in plan.contenders if (work, c, CONNECTIONS[0]) in results.loads]
+    broken = [
+        f"**{c.title} has no figures**: {results.broken[work, c].splitlines()[0].removesuffix('; its output:')}"
+        for c in plan.contenders
+        if (work, c) in results.broken
     ]
-    return _table(("", *(f"{c.title} ({c.processes})" for c in CONTENDERS)), rows)
+    if not taking:
+        return broken
+    head = ("", *(f"{connections} connection{'s' if connections > 1 else ''}" for connections in CONNECTIONS))
 
+    def rows(cell: Callable[[Contender, int], str], those: Sequence[Contender]) -> str:
+        return table(head, [[c.title, *(cell(c, connections) for connections in CONNECTIONS)] for c in those])
 
-def _throughput(results: serving.Results, work: Work) -> str:
-    rows = []
-    for connections in CONNECTIONS:
-        rates = {c: [reading.per_s for reading in results.loads[work, c, connections]] for c in CONTENDERS}
-        figures = [
-            _spread(rates[c], "{:,.0f}".format) + _failures(results.loads[work, c, connections]) for c in CONTENDERS
-        ]
-        ratios = [_spread(_ratios(rates[LITGEN], rates[peer]), "{:.2f}".format) for peer in _PEERS]
-        rows.append([str(connections), *figures, *ratios])
-    heads = [*(c.title for c in CONTENDERS), *(f"litgen / {peer.title}" for peer in _PEERS)]
-    return _table(("connections", *heads), rows)
+    def readings(contender: Contender, connections: int) -> list[Reading]:
+        return results.loads[work, contender, connections]
+
+    def rates(contender: Contender, connections: int) -> list[float]:
+        return [reading.per_s for reading in readings(contender, connections)]
+
+    def latency(contender: Contender, connections: int) -> str:
+        those = readings(contender, connections)
+        return f"{median(r.p50_ms for r in those):,.2f} / {median(r.p99_ms for r in those):,.2f}"
+
+    def throughput(contender: Contender, connections: int) -> str:
+        return spread(rates(contender, connections), "{:,.0f}".format) + _failures(readings(contender, connections))
+
+    def beside(peer: Contender, connections: int) -> str:
+        return spread(ratios(rates(LITGEN, connections), rates(peer, connections)), ratio)
+
+    parts = [*broken, "Items a second:" if work.streams else "Requests a second:", rows(throughput, taking)]
+    if LITGEN in taking and len(taking) > 1:
+        parts += ["litgen divided by each:", rows(beside, [c for c in taking if c is not LITGEN])]
+    what = "Time to the first item" if work.streams else "Latency"
+    step = "; of the model alone, the time of a batch" if ALONE in taking else ""
+    return [*parts, f"{what} in ms, median / 99th percentile{step}:", rows(latency, taking)]
 
 
 def _failures(readings: Sequence[Reading]) -> str:
@@ -120,28 +150,41 @@ def _failures(readings: Sequence[Reading]) -> str:
     return f", **{failed:,} failed**" if failed else ""
 
 
-def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Turn by turn."""
-    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+def _beside(results: serving.Results) -> str:
+    before = [reading.before.p99_ms for reading in results.beside]
+    beside = [reading.beside.p99_ms for reading in results.beside]
+    rows = [
+        ("alone", spread(before, "{:.2f}".format), ""),
+        ("beside the slow one", spread(beside, "{:.2f}".format), spread(ratios(beside, before), ratio)),
+    ]
+    return table(("the fast endpoint", "p99, ms", "ratio"), rows)
 
 
-def _latency(results: serving.Results, work: Work) -> str:
-    def figure(contender: Contender, connections: int) -> str:
-        readings: list[Reading] = results.loads[work, contender, connections]
-        return f"{median(r.p50_ms for r in readings):.2f} / {median(r.p99_ms for r in readings):.2f}"
-
-    rows = [[str(connections), *(figure(c, connections) for c in CONTENDERS)] for connections in CONNECTIONS]
-    return _table(("connections", *(c.title for c in CONTENDERS)), rows)
-
-
-def _spread(values: Sequence[float], form: Callable[[float], str]) -> str:
-    return f"{form(median(values))} ({form(min(values))} to {form(max(values))})"
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:,.0f}"
+def _generator(results: generating.Results) -> str:
+    rows = [("`litgen --help`", spread(results.help_s, ms), "")]
+    for title, seconds in (
+        ("`litgen new`", results.new_s),
+        ("`litgen new --no-git`", results.new_without_git_s),
+        ("`copier copy`", results.copier_s),
+    ):
+        beside = spread(ratios(seconds, results.copier_s), ratio)
+        rows.append((title, spread(seconds, ms), beside if seconds is not results.copier_s else "1"))
+    return table(("command", "ms", "beside copier"), rows)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _rest(results: serving.Results) -> str:
+    def start(title: str, value: Callable[[Server], float]) -> tuple[str, Callable[[Contender], str]]:
+        return title, lambda contender: spread([value(server) for server in results.starts[contender]], ms)
+
+    def rest(title: str, value: Callable[[Rest], float], form: str) -> tuple[str, Callable[[Contender], str]]:
+        return title, lambda contender: spread([value(one) for one in results.rest[contender]], form.format)
+
+    columns = [
+        start("start until up, ms", lambda server: server.live_s),
+        start("start until it answers, ms", lambda server: server.answer_s),
+        rest("HTTP process, MB resident", lambda one: one.http_mb, "{:.1f}"),
+        rest("HTTP process, % of a core", lambda one: one.http_cpu, "{:.2f}"),
+        rest("all processes, % of a core", lambda one: one.tree_cpu, "{:.2f}"),
+    ]
+    rows = [(contender.title, *(cell(contender) for _, cell in columns)) for contender in SERVERS]
+    return table(("", *(title for title, _ in columns)), rows)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -9,15 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from tests.benchmarks import processes
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.environments import Environment
 from tests.benchmarks.errors import BenchmarkError
-from tests.benchmarks.works import PATH, ROOT, Work
+from tests.benchmarks.works import PATH, ROOT, Ask, Work
 
 _START_S = 60.0
 _POLL_S = 0.005
+_ANSWER_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ def running(contender: Contender, environment: Environment, work: Work) -> Itera
     """
     port = _free_port()
     command = [str(environment.python), *contender.command(work, port)]
+    env = {**os.environ, **contender.env}
     with tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             live_s = _first(lambda: _is_live(port, contender.probe), process, began)
-            answer_s = _first(lambda: _is_right(port, work), process, began)
+            answer_s = _first(lambda: _is_right(port, work, contender.ask(work)), process, began)
             yield Server(process.pid, port, live_s, answer_s)
         except BenchmarkError as error:
             log.seek(0)
@@ -59,6 +63,19 @@ def running(contender: Contender, environment: Environment, work: Work) -> Itera
         finally:
             processes.stop(process.pid)
             process.wait()
+
+
+def settle(server: Server, work: Work, ask: Ask) -> None:
+    """Wait until a server has done what clients that left have asked of it: one right answer, in its turn.
+
+    Raises:
+        BenchmarkError: If it does not answer, or answers wrongly.
+    """
+    deadline = time.monotonic() + _ANSWER_S
+    while not _is_right(server.port, work, ask):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"the server does not answer any more, for {_ANSWER_S:g} s; its output:")
+        time.sleep(_POLL_S)
 
 
 def _first(holds: Callable[[], bool], process: subprocess.Popen[bytes], began: float) -> float:
@@ -72,23 +89,31 @@ def _first(holds: Callable[[], bool], process: subprocess.Popen[bytes], began: f
 
 
 def _is_live(port: int, probe: str) -> bool:
-    return _ask(port, "GET", probe)[0] == 200
+    return _ask(port, "GET", probe, b"", "")[0] == 200
 
 
-def _is_right(port: int, work: Work) -> bool:
-    status, body = _ask(port, "POST", PATH, work.body)
+def _is_right(port: int, work: Work, ask: Ask) -> bool:
+    status, body = _ask(port, "POST", PATH, ask.body, ask.content_type)
     if status != 200:
         return False
-    if json.loads(body) != json.loads(work.answer):
-        raise BenchmarkError(f"the answer is {body!r}; expected {work.answer}. Its output:")
+    answer = _items(body) if work.streams else json.loads(body)
+    if answer != ask.answer:
+        raise BenchmarkError(f"the answer is {body[:500]!r}; expected {str(ask.answer)[:500]}. Its output:")
     return True
 
 
-def _ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+def _items(body: bytes) -> list[Any]:
+    """What a stream of events, or of lines, holds."""
+    lines = [line.strip() for line in body.decode().splitlines()]
+    texts = [line.removeprefix("data:") for line in lines if line.startswith(("data:", "{"))]
+    return [json.loads(text) for text in texts]
+
+
+def _ask(port: int, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
     """Status and body of one request; status 0 without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        connection.request(method, path, body or None, {"Content-Type": content_type} if content_type else {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException):

@@ -5,13 +5,16 @@ import os
 import signal
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from litgen_generator.git import OF_ONE_REPOSITORY
 from tests.e2e.conftest import Workplace, files
+from tests.template.started import started
 
 
 def test_defaults_make_a_committed_project(workplace: Workplace) -> None:
@@ -76,6 +79,36 @@ def test_flags_answer_every_question(workplace: Workplace) -> None:
     assert answers["endpoints"][0]["timeout_s"] is False
     assert answers["endpoints"][1]["kind"] == "single"
     assert not (workplace.folder / "svc" / ".github").exists()
+
+
+def test_a_stream_is_made_started_and_read(workplace: Workplace, tmp_path: Path) -> None:
+    """One flag makes a service that answers chunk by chunk, each as soon as it is there."""
+    endpoint = "name=tell,kind=stream,framework=python,devices=cpu,max_streams=4"
+    project = workplace.new("svc", "--endpoint", endpoint, "--deployment", "none", "--ci", "none")
+    assert "[endpoints.tell.streaming]\nmax_streams = 4" in (project / "service.toml").read_text()
+    command = (sys.executable, "-m", "litgen_runtime", "serve", "--host", "127.0.0.1", "--port", "0")
+    paths = [str(project / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with started(
+        *command, cwd=project, log_path=tmp_path / "log", env={"PYTHONPATH": os.pathsep.join(paths)}
+    ) as service:
+        with httpx.stream("POST", service.url + "/tell", json={"text": "a quick brown fox"}) as answer:
+            events = [json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line]
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert [event["part"] for event in events] == [0, 1, 2, 3]
+        assert service.terminate() == 0
+
+
+def test_kinds_are_flags_too(workplace: Workplace) -> None:
+    """What goes in and comes out is said where the endpoint is, and service.toml names it."""
+    project = workplace.new(
+        *("svc", "--endpoint", "name=draw,kind=single,input=upload,output=bytes,response_type=image/png"),
+        *("--endpoint", "name=hear,kind=stream,input=bytes"),
+    )
+    draw, hear = tomllib.loads((project / "service.toml").read_text())["endpoints"].values()
+    assert (draw["request"], draw["response"]) == ("litgen_runtime:Upload", "builtins:bytes")
+    assert draw["response_type"] == "image/png"
+    assert (hear["request"], hear["response"]) == ("builtins:bytes", "svc.endpoints.hear.schemas:HearChunk")
+    assert not (project / "src/svc/endpoints/draw/schemas.py").exists()
 
 
 @pytest.mark.parametrize(("name", "write"), [("answers.yml", yaml.safe_dump), ("answers.json", json.dumps)])

@@ -84,10 +84,16 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.types("/v1/embed", wrong="/health", told='endpoints[0].path is "/health"')
     terminal.asks("kind", ENDPOINT)
     terminal.chooses(wrong="x")
+    terminal.asks("input", ENDPOINT)
+    terminal.chooses(down=2)
+    terminal.asks("output", ENDPOINT)
+    terminal.chooses(down=1)
+    terminal.asks("response_type", ENDPOINT)
+    terminal.types("image/png", wrong="png", told='endpoints[0].response_type is "png"')
     terminal.asks("framework", ENDPOINT)
     terminal.chooses(down=1, wrong="9")
     terminal.asks("devices", ENDPOINT)
-    terminal.types("cuda:0,1", wrong="mps", told='endpoints[0].devices is "mps"')
+    terminal.types("cuda:0,1", wrong="gpu", told='endpoints[0].devices is "gpu"')
     terminal.asks("workers_per_device", ENDPOINT)
     terminal.types("2", wrong="many", told='endpoints[0].workers_per_device is "many"')
     terminal.asks("gpu_memory_fraction", ENDPOINT)
@@ -108,13 +114,17 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.asks("path", ENDPOINT)
     terminal.types("/rerank", wrong="/v1/embed", told="a path that no other endpoint has")
     terminal.asks("kind", ENDPOINT)
-    terminal.chooses(down=1)
+    terminal.chooses(down=2)
+    terminal.asks("input", ENDPOINT)
+    terminal.chooses()
     terminal.asks("framework", ENDPOINT)
     terminal.chooses()
     terminal.asks("devices", ENDPOINT)
     terminal.types("cpu")
     terminal.asks("workers_per_device", ENDPOINT)
     terminal.types("1", wrong="65")
+    terminal.asks("max_streams", ENDPOINT)
+    terminal.types("8", wrong="0", told="endpoints[1].max_streams is 0")
     terminal.asks("timeout_s", ENDPOINT)
     terminal.types("30", wrong="0")
     terminal.asks("queue_max_size", ENDPOINT)
@@ -129,7 +139,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.chooses(down=1, wrong="z")
     terminal.asks("ci", SERVICE)
     terminal.chooses(wrong="z")
-    terminal.sees("endpoint: name=rerank, path=/rerank, kind=single")
+    terminal.sees("endpoint: name=rerank, path=/rerank, kind=stream")
     terminal.sees(f"folder: {workplace.folder / 'svc'}")
     terminal.sees("Write it?")
     assert not (workplace.folder / "svc").exists()
@@ -145,6 +155,9 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
                 "name": "embed",
                 "path": "/v1/embed",
                 "kind": "batch",
+                "input": "upload",
+                "output": "bytes",
+                "response_type": "image/png",
                 "framework": "python",
                 "devices": "cuda:0,1",
                 "workers_per_device": 2,
@@ -157,10 +170,13 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
             {
                 "name": "rerank",
                 "path": "/rerank",
-                "kind": "single",
+                "kind": "stream",
+                "input": "json",
+                "output": "json",
                 "framework": "torch",
                 "devices": "cpu",
                 "workers_per_device": 1,
+                "max_streams": 8,
                 "timeout_s": 30.0,
                 "queue_max_size": 1024,
             },

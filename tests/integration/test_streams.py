@@ -233,10 +233,13 @@ def test_drain_cuts_with_an_event(tmp_path: Path) -> None:
 
 
 def test_documented(service: Running) -> None:
-    """The OpenAPI document names both forms."""
+    """The OpenAPI document names both forms, and what each event holds."""
     document = service.get("/openapi.json").json()
     content = document["paths"]["/flow"]["post"]["responses"]["200"]["content"]
     assert set(content) == {"text/event-stream", "application/x-ndjson"}
+    item, failure = content["text/event-stream"]["itemSchema"]["anyOf"]
+    assert item["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/Answer"}
+    assert failure["properties"]["event"] == {"const": "error"}
 
 
 def test_one_of_each_in_one_service(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ SERVICE = [
 ]
 
 USED_NAMES = ["class", "match", "on", "none", "endpoint", "batch_endpoint", "http_error", "request", "value_error"]
+USED_NAMES += ["stream_endpoint", "chunk", "upload", "iterator", "i"]
 NO_PATHS: list[Any] = [
     *("", "embed", "/", "//", "/a/", "/a//b", "/a b", "/a?b", "/a#b", "/{id}", "/ü", "/a%2f", "/.", "/a/../b", "/a\n"),
     *(3, True),
@@ -109,8 +110,20 @@ USED_PATHS = [
     *("/v1/jobs/7", "/v1/deliveries", "/docs/oauth2-redirect"),
 ]
 NO_DEVICES: list[Any] = [
-    *("", "mps", "gpu", "CPU", "cuda:", "cuda:a", "cuda:0,", "cuda:00", "cuda: 0", "cuda:0;1"),
+    *("", "mps:0", "gpu", "CPU", "cuda:", "cuda:a", "cuda:0,", "cuda:00", "cuda: 0", "cuda:0;1"),
     *(0, [0, 1], None),
+]
+NO_MEDIA_TYPES: list[Any] = [
+    "",
+    "png",
+    "image/",
+    "Image/PNG",
+    "image/png;",
+    "image/png\n",
+    "text/<b>",
+    'a/b"c',
+    3,
+    ["a/b"],
 ]
 NO_SHARES: list[Any] = [0, -0.5, 1.01, "half", True, float("nan")]
 NO_TIMEOUTS: list[Any] = [0, -2, 86401, True, None, "soon", float("nan")]
@@ -122,18 +135,30 @@ ENDPOINT = [
     *(endpoint("a URL path", path=path) for path in NO_PATHS),
     *(endpoint("does not use itself", path=path) for path in USED_PATHS),
     Bad({"endpoints": [{"name": "health"}]}, "endpoints[0].path", '"/health"'),
-    *(endpoint('"batch", "single"', kind=value) for value in ("", "stream", None, 1)),
+    *(endpoint('"batch", "single", "stream"', kind=value) for value in ("", "streaming", None, 1)),
+    *(endpoint('"json", "bytes", "upload"', input=value) for value in ("", "Upload", "multipart", None, True)),
+    *(endpoint('"json", "bytes"', output=value) for value in ("", "upload", None, 1)),
+    endpoint('"json", since kind is "stream"', key="output", output="bytes", kind="stream"),
+    *(endpoint("a media type", output="bytes", response_type=value) for value in NO_MEDIA_TYPES),
+    endpoint("at most 100 characters", output="bytes", response_type="image/" + "x" * 100),
+    endpoint('output is "json"', response_type="image/png"),
+    endpoint('output is "json"', key="response_type", response_type="image/png", kind="stream"),
     *(endpoint('"torch", "python"', framework=value) for value in ("", "jax", None)),
     *(endpoint("GPU numbers", devices=value) for value in NO_DEVICES),
     endpoint("each GPU number once", devices="cuda:0,1,0"),
     *(endpoint("1 to 64", workers_per_device=value) for value in (0, 65, -1, 1.0, "2", True, None)),
     *(endpoint("above 0 and up to 1", gpu_memory_fraction=value) for value in NO_SHARES),
     endpoint('devices is "cpu"', key="gpu_memory_fraction", gpu_memory_fraction=0.5, devices="cpu"),
+    endpoint('devices is "mps"', key="gpu_memory_fraction", gpu_memory_fraction=0.5, devices="mps"),
     endpoint("at most 1 /", key="gpu_memory_fraction", gpu_memory_fraction=0.5, workers_per_device=3),
     *(endpoint("1 to 4096", max_batch_size=value) for value in (0, 4097, 1.5, "32", True)),
     *(endpoint("0 to 60", max_wait_s=value) for value in (-0.1, 60.1, "now", True, float("inf"))),
     endpoint('kind is "single"', key="max_batch_size", max_batch_size=32, kind="single"),
     endpoint('kind is "single"', key="max_wait_s", max_wait_s=0, kind="single"),
+    endpoint('kind is "stream"', key="max_batch_size", max_batch_size=32, kind="stream"),
+    *(endpoint("1 to 4096", kind="stream", max_streams=value) for value in (0, 4097, 1.5, "32", True)),
+    endpoint('kind is "batch"', max_streams=32),
+    endpoint('kind is "single"', key="max_streams", max_streams=32, kind="single"),
     *(endpoint("above 0 and up to 86400", timeout_s=value) for value in NO_TIMEOUTS),
     endpoint("less than timeout_s, which is 1.0", key="max_wait_s", max_wait_s=1, timeout_s=1),
     endpoint("less than timeout_s, which is 0.001", key="max_wait_s", timeout_s=0.001),

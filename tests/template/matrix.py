@@ -29,19 +29,25 @@ _SERVICE: dict[str, Sequence[Any]] = {
 _ENDPOINT: dict[str, Sequence[Any]] = {
     "name": ["embed", "x", LONG_ENDPOINT, MANY_PARTS, "service", "conftest"],
     "path": [None, "/v1/embed", "/-/..._/~x", "/" + "long/" * 30 + "path"],
-    "kind": ["batch", "single"],
+    "kind": ["batch", "single", "stream"],
+    "input": ["json", "bytes", "upload"],
+    "output": ["json", "bytes"],
+    "response_type": [None, "image/png", "text/plain; charset=utf-8"],
     "framework": ["torch", "python"],
-    "devices": ["auto", "cpu", "cuda", "cuda:0", "cuda:0,2"],
+    "devices": ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:0,2"],
     "workers_per_device": [1, 2, 64],
     "gpu_memory_fraction": [None, 0.01, 1],
     "max_batch_size": [None, 1, 4096],
     "max_wait_s": [None, 0, 0.00001],
+    "max_streams": [None, 1, 4096],
     "timeout_s": [30.0, 0.5, False, -1, 86400],
     "queue_max_size": [1024, 1, 1_000_000],
 }
 _BOOTED: dict[str, Sequence[Any]] = {
     "service_name": ["my-service", LONG_SERVICE],
-    "kind": ["batch", "single"],
+    "kind": ["batch", "single", "stream"],
+    "input": ["json", "bytes", "upload"],
+    "output": ["json", "bytes"],
     "framework": ["python", "torch"],
     "devices": ["auto", "cpu", "cuda:0,2"],
     "workers_per_device": [1, 2],
@@ -66,7 +72,8 @@ def booted() -> list[Row]:
 def title(answers: Row) -> str:
     """Return the row in a few words, for a test's name."""
     first = answers["endpoints"][0]
-    words = [first.get("framework", "torch"), first.get("kind", "batch"), first.get("devices", "auto")]
+    words = [first.get("framework", "torch"), first.get("kind", "batch"), first.get("input", "json")]
+    words += [first.get("output", "json"), first.get("devices", "auto")]
     return "-".join([answers["service_name"][:10], *words, str(len(answers["endpoints"]))])
 
 
@@ -81,11 +88,14 @@ def _pairs(choices: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 def _is_allowed(row: Mapping[str, Any]) -> bool:
     """Whether litgen takes these choices together; AllPairs asks with rows that are only begun."""
-    single = row.get("kind") == "single"
+    kind = row.get("kind")
     share = row.get("gpu_memory_fraction")
     return not (
-        (single and (row.get("max_batch_size") is not None or row.get("max_wait_s") is not None))
-        or (row.get("devices") == "cpu" and share is not None)
+        (kind != "batch" and (row.get("max_batch_size") is not None or row.get("max_wait_s") is not None))
+        or (kind != "stream" and row.get("max_streams") is not None)
+        or (kind == "stream" and row.get("output") == "bytes")
+        or (row.get("output") != "bytes" and row.get("response_type") is not None)
+        or (row.get("devices") in ("cpu", "mps") and share is not None)
         or (share is not None and share * row.get("workers_per_device", 1) > 1)
     )
 
@@ -97,8 +107,9 @@ def _answers(row: Mapping[str, Any]) -> Row:
     others = [
         {
             "name": f"other_{i}",
-            "framework": ("python", "torch")[i % 3 == 2],
-            "kind": ("single", "batch")[i % 2],
+            "framework": ("python", "torch")[i % 4 == 2],
+            "kind": ("single", "batch", "stream")[i % 3],
+            "input": ("json", "bytes", "upload")[i // 3 % 3],
             "devices": ("cpu", "auto")[i % 2],
         }
         for i in range(row["others"])

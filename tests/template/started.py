@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -72,24 +73,45 @@ def started(*command: str | Path, cwd: Path, log_path: Path, env: Mapping[str, s
         service.exit_code()
 
 
-def sent(curl: str, base_url: str) -> httpx.Response:
-    """Send what a curl line of a README sends, but to `base_url`."""
+def predictions(readme: str) -> list[str]:
+    """Return the curl lines of a README that ask an endpoint."""
+    return [line for line in readme.splitlines() if re.match(r"curl (-N )?http", line)]
+
+
+def sent(curl: str, base_url: str, folder: Path) -> httpx.Response:
+    """Send what a curl line of a README sends, but to `base_url`.
+
+    Args:
+        curl: the line.
+        base_url: where the service is.
+        folder: the project's folder, in which the line is typed.
+    """
     words = iter(shlex.split(curl)[1:])
-    method, url, headers, data = None, "", {}, None
+    method, url, headers, body = "", "", {}, dict[str, Any]()
     for word in words:
-        if word == "-X":
-            method = next(words)
-        elif word == "-H":
-            name, _, value = next(words).partition(": ")
-            headers[name] = value
-        elif word == "-d":
-            data = next(words)
-        else:
-            url = word
+        match word:
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                body["content"] = next(words)
+            case "--data-binary":
+                body["content"] = (folder / next(words).removeprefix("@")).read_bytes()
+            case "-F":
+                name, _, path = next(words).partition("=@")
+                body["files"] = {name: (Path(path).name, (folder / path).read_bytes())}
+            case "--output":
+                next(words)
+            case "-N":
+                pass
+            case _:
+                url = word
     return httpx.request(
-        method or ("GET" if data is None else "POST"),
+        method or ("POST" if body else "GET"),
         url.replace("http://127.0.0.1:8000", base_url),
         headers=headers,
-        content=data,
         timeout=60.0,
+        **body,
     )

@@ -11,7 +11,7 @@ import pytest
 from examples.overlay import Example, examples
 from tests.template import golden
 from tests.template.rendering import run
-from tests.template.started import sent, started
+from tests.template.started import predictions, sent, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -49,11 +49,11 @@ def test_an_example_passes_its_own_checks(project: Path) -> None:
 def test_an_example_answers_its_readme(project: Path, example: Example, tmp_path: Path) -> None:
     """Every curl line of its README is answered."""
     run("make", ".venv/installed", cwd=project)
-    lines = [line for line in (project / "README.md").read_text().splitlines() if line.startswith("curl http")]
+    lines = predictions((project / "README.md").read_text())
     command = (project / ".venv/bin" / example.name, "serve", "--host", "127.0.0.1", "--port", "0")
     with started(*command, cwd=project, log_path=tmp_path / "log", env={"SHUTDOWN_API_KEY": "x" * 32}) as service:
         for line in lines:
-            assert sent(line, service.url).status_code == httpx.codes.OK
+            assert sent(line, service.url, project).status_code == httpx.codes.OK
         assert service.terminate() == 0
 
 

@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from litgen_runtime.settings import load
+from tests.template.matrix import Row
 from tests.template.rendering import Render, run
+from tests.template.started import predictions
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -54,6 +56,11 @@ def deployment(render: Render) -> dict[str, Any]:
     return pod
 
 
+def has_schemas(endpoint: Row) -> bool:
+    """Whether an endpoint's request or response is JSON, and so has a model."""
+    return "json" in (endpoint.get("input", "json"), endpoint.get("output", "json"))
+
+
 def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
     """What a choice does not need is not there, and no name is left half rendered."""
     for each in renders:
@@ -67,7 +74,8 @@ def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
             *(WORKFLOW if each.answers.get("ci", "github") == "github" else []),
             *([".env.example"] if each.answers["shutdown_api"] else []),
             *(f"{source}/{name}" for name in ("__init__.py", "py.typed", "endpoints/__init__.py")),
-            *(f"{source}/endpoints/{n}/{f}.py" for n in names for f in ("__init__", "model", "schemas")),
+            *(f"{source}/endpoints/{n}/{f}.py" for n in names for f in ("__init__", "model")),
+            *(f"{source}/endpoints/{e['name']}/schemas.py" for e in each.answers["endpoints"] if has_schemas(e)),
             *(f"tests/endpoints/test_{name}.py" for name in names),
             f"vendor/{wheel}",
         }
@@ -103,10 +111,30 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
             assert endpoint.workers.per_device == answer.get("workers_per_device", 1)
             assert endpoint.workers.gpu_memory_fraction == answer.get("gpu_memory_fraction")
             assert endpoint.queue.max_size == answer.get("queue_max_size", 1024)
-            assert (endpoint.batching is None) == (answer.get("kind", "batch") == "single")
+            assert (endpoint.batching is None) == (answer.get("kind", "batch") != "batch")
+            assert (endpoint.streaming is None) == (answer.get("kind", "batch") != "stream")
             if endpoint.batching:
                 assert endpoint.batching.max_size == answer.get("max_batch_size", 32)
                 assert endpoint.batching.max_wait_s == answer.get("max_wait_s", 0.005)
+            if endpoint.streaming:
+                assert endpoint.streaming.max_streams == answer.get("max_streams", 32)
+
+
+def test_the_service_takes_and_gives_what_was_answered(renders: list[Render]) -> None:
+    """service.toml names the types of the model's class; uploads have a limit where there are any."""
+    for each in renders:
+        inputs = {answer.get("input", "json") for answer in each.answers["endpoints"]}
+        assert ("max_upload_bytes" in each.text("service.toml")) == (inputs != {"json"})
+        for answer in each.answers["endpoints"]:
+            endpoint = load(each.file("service.toml"), environ={}).endpoints[answer["name"]]
+            schemas = f"{each.package}.endpoints.{answer['name']}.schemas:"
+            request = {"bytes": "builtins:bytes", "upload": "litgen_runtime:Upload"}.get(answer.get("input", "json"))
+            assert endpoint.request == request or (request is None and endpoint.request.startswith(schemas))
+            if answer.get("output", "json") == "bytes":
+                assert endpoint.response == "builtins:bytes"
+                assert endpoint.response_type == answer.get("response_type", "application/octet-stream")
+            else:
+                assert endpoint.response.startswith(schemas)
 
 
 def test_pyproject_holds_what_was_answered(renders: list[Render]) -> None:
@@ -130,7 +158,7 @@ def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(rende
         text = each.text("README.md")
         unescaped = re.sub(r"\\([*#|\[\]])", r"\1", text)
         assert each.answers.get("description", "") in unescaped
-        asked = [shlex.split(line)[1] for line in text.splitlines() if line.startswith("curl http")]
+        asked = [next(word for word in shlex.split(line) if "://" in word) for line in predictions(text)]
         paths = [endpoint.get("path", f"/{endpoint['name']}") for endpoint in each.answers["endpoints"]]
         assert asked == [f"http://127.0.0.1:8000{path}" for path in paths]
         for target in re.findall(r"(?<!\\)\]\(([^)#]+)\)", text):
@@ -192,7 +220,9 @@ def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> Non
             assert service["ports"][0]["targetPort"] == container["ports"][0]["name"]
 
 
-@pytest.mark.parametrize(("devices", "gpus"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)])
+@pytest.mark.parametrize(
+    ("devices", "gpus"), [("auto", 0), ("cpu", 0), ("mps", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:0,2", 3)]
+)
 def test_gpus_are_asked_for_when_an_endpoint_names_them(renders: list[Render], devices: str, gpus: int) -> None:
     """A pod and a container get as many GPUs as the highest one that is named."""
     rows = [

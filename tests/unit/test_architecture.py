@@ -46,7 +46,8 @@ ALLOWED = {
     "supervisor": CORE | {"worker"},
     "check": MESSAGES,
     "service": CORE | {"cores", "shutdown_keys", "supervisor"},
-    "cli": CORE | {"check", "http", "service", "supervisor"},
+    "bench": CORE | {"http"},
+    "cli": CORE | {"bench", "check", "http", "service", "supervisor"},
     "__main__": {"cli"},
     "": {"_version", "endpoint", "errors", "service", "upload"},  # the package itself, ``service`` on demand
 }

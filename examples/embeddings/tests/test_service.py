@@ -22,9 +22,10 @@ def test_malformed_json_is_the_clients_error(
     client: httpx.Client, endpoints: dict[str, Any]
 ) -> None:
     """A broken body gets 4xx as problem details that carry the request's id, never 500."""
-    for table in endpoints.values():
+    paths = [table["path"] for table in endpoints.values() if ".schemas:" in table["request"]]
+    for path in paths:
         response = client.post(
-            table["path"],
+            path,
             content=b'{"text":',
             headers={"Content-Type": "application/json", "X-Request-ID": "from-the-test"},
         )

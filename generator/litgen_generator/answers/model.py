@@ -24,6 +24,8 @@ from litgen_generator.answers.texts import ENDPOINT, SERVICE
 
 DEFAULT_MAX_BATCH_SIZE = 32
 DEFAULT_MAX_WAIT_S = 0.005
+DEFAULT_MAX_STREAMS = 32
+DEFAULT_RESPONSE_TYPE = "application/octet-stream"
 
 RESERVED_PATHS = (
     "/health",
@@ -106,12 +108,19 @@ PATH = text(
     "Begin it with / and do not end it with one.",
 ).or_null()
 
+RESPONSE_TYPE = text(
+    r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(?:; ?[a-z-]+=[A-Za-z0-9_.-]+)*",
+    100,
+    'a media type in lower case, such as "image/png"',
+    f'Use "{DEFAULT_RESPONSE_TYPE}" if unsure.',
+).or_null()
+
 _GPUS = 'value.partition(":")[2].split(",")'
 
 DEVICES = text(
-    r"auto|cpu|cuda(?::(?:0|[1-9][0-9]{0,2})(?:,(?:0|[1-9][0-9]{0,2}))*)?",
+    r"auto|cpu|mps|cuda(?::(?:0|[1-9][0-9]{0,2})(?:,(?:0|[1-9][0-9]{0,2}))*)?",
     80,
-    '"auto", "cpu", "cuda" or GPU numbers as in "cuda:0,2"',
+    '"auto", "cpu", "mps", "cuda" or GPU numbers as in "cuda:0,2"',
     'Use "auto" if unsure.',
 ).and_unless(
     Check(
@@ -150,17 +159,32 @@ RELATIONS = (
         expected="a path that the service does not use itself",
         fix='Choose another, such as "/predict".',
     ),
+    Relation(
+        key="output",
+        value="endpoint.output",
+        refused_if='endpoint.kind == "stream" and endpoint.output != "json"',
+        expected='"json", since kind is "stream", whose items are JSON',
+        fix='Remove it, or set kind to "single".',
+    ),
+    Relation(
+        key="response_type",
+        value="endpoint.response_type",
+        refused_if='endpoint.output != "bytes" and endpoint.response_type is not none',
+        expected='nothing, since output is "{{ endpoint.output }}"',
+        fix='Remove it, or set output to "bytes".',
+    ),
     *(
         Relation(
             key=key,
             value=value,
-            refused_if=f'endpoint.kind == "single" and endpoint.{key} is not none',
-            expected='nothing, since kind is "single"',
-            fix='Remove it, or set kind to "batch".',
+            refused_if=f'endpoint.kind != "{kind}" and endpoint.{key} is not none',
+            expected='nothing, since kind is "{{ endpoint.kind }}"',
+            fix=f'Remove it, or set kind to "{kind}".',
         )
-        for key, value in (
-            ("max_batch_size", "endpoint.max_batch_size"),
-            ("max_wait_s", "endpoint.max_wait_s | float"),
+        for kind, key, value in (
+            ("batch", "max_batch_size", "endpoint.max_batch_size"),
+            ("batch", "max_wait_s", "endpoint.max_wait_s | float"),
+            ("stream", "max_streams", "endpoint.max_streams"),
         )
     ),
     Relation(
@@ -173,9 +197,9 @@ RELATIONS = (
     Relation(
         key="gpu_memory_fraction",
         value="endpoint.gpu_memory_fraction | float",
-        refused_if='endpoint.devices == "cpu" and endpoint.gpu_memory_fraction is not none',
-        expected='nothing, since devices is "cpu"',
-        fix="Remove it, or set devices to a GPU.",
+        refused_if='endpoint.devices in ["cpu", "mps"] and endpoint.gpu_memory_fraction is not none',
+        expected='nothing, since devices is "{{ endpoint.devices }}"',
+        fix='Remove it, or set devices to "cuda".',
     ),
     Relation(
         key="gpu_memory_fraction",
@@ -195,8 +219,17 @@ class Endpoint(BaseModel):
 
     name: Annotated[str, ENDPOINT_NAME] = Field(description=ENDPOINT["name"])
     path: Annotated[str | None, PATH] = Field(None, description=ENDPOINT["path"])
-    kind: Annotated[str, one_of("batch", "single", fix='Use "batch" if unsure.')] = Field(
+    kind: Annotated[str, one_of("batch", "single", "stream", fix='Use "batch" if unsure.')] = Field(
         "batch", description=ENDPOINT["kind"]
+    )
+    input: Annotated[str, one_of("json", "bytes", "upload", fix='Use "json" if unsure.')] = Field(
+        "json", description=ENDPOINT["input"]
+    )
+    output: Annotated[str, one_of("json", "bytes", fix='Use "json" if unsure.')] = Field(
+        "json", description=ENDPOINT["output"]
+    )
+    response_type: Annotated[str | None, RESPONSE_TYPE] = Field(
+        None, description=f"{ENDPOINT['response_type']} {DEFAULT_RESPONSE_TYPE} unless given."
     )
     framework: Annotated[str, one_of("torch", "python", fix='Use "torch" if unsure.')] = Field(
         "torch", description=ENDPOINT["framework"]
@@ -213,6 +246,9 @@ class Endpoint(BaseModel):
     )
     max_wait_s: Annotated[float | None, number(0, 60, "seconds from 0 to 60", "Use 0.005 if unsure.").or_null()] = (
         Field(None, description=f"{ENDPOINT['max_wait_s']} {DEFAULT_MAX_WAIT_S} unless given.")
+    )
+    max_streams: Annotated[int | None, whole(1, 4096, "Use 32 if unsure.").or_null()] = Field(
+        None, description=f"{ENDPOINT['max_streams']} {DEFAULT_MAX_STREAMS} unless given."
     )
     timeout_s: Annotated[float | Literal[False], TIMEOUT] = Field(30.0, description=ENDPOINT["timeout_s"])
     queue_max_size: Annotated[int, whole(1, 1_000_000, "Use 1024 if unsure.")] = Field(

@@ -9,7 +9,13 @@ from typing import Any
 import yaml
 
 from litgen_generator.answers import validators
-from litgen_generator.answers.model import DEFAULT_MAX_BATCH_SIZE, DEFAULT_MAX_WAIT_S, Answers
+from litgen_generator.answers.model import (
+    DEFAULT_MAX_BATCH_SIZE,
+    DEFAULT_MAX_STREAMS,
+    DEFAULT_MAX_WAIT_S,
+    DEFAULT_RESPONSE_TYPE,
+    Answers,
+)
 from litgen_generator.release.source import Source
 
 FILE = "template/questions.yml"
@@ -35,6 +41,9 @@ RESOLVED_ENDPOINTS = f"""\
   "max_batch_size": (endpoint.max_batch_size or {DEFAULT_MAX_BATCH_SIZE}) if batch else none,
   "max_wait_s": ({DEFAULT_MAX_WAIT_S} if endpoint.max_wait_s is none else endpoint.max_wait_s | float)
     if batch else none,
+  "max_streams": (endpoint.max_streams or {DEFAULT_MAX_STREAMS}) if endpoint.kind == "stream" else none,
+  "response_type": (endpoint.response_type or "{DEFAULT_RESPONSE_TYPE}") if endpoint.output == "bytes" else none,
+  "has_schemas": endpoint.input == "json" or endpoint.output == "json",
   "timeout_s": endpoint.timeout_s | float if endpoint.timeout_s | float > 0 else false,
 }})] -%}}
 {{%- endfor -%}}

@@ -80,18 +80,19 @@ COMMANDS = frozenset(
 CLASS_NAMES = frozenset(
     """
     arithmetic_error assertion_error attribute_error base_exception base_exception_group base_model
-    batch_endpoint broken_pipe_error buffer_error bytes_warning child_process_error
+    batch_endpoint broken_pipe_error buffer_error bytes_warning child_process_error chunk
     connection_aborted_error connection_error connection_refused_error connection_reset_error
     deprecation_warning ellipsis encoding_warning endpoint environment_error exception exception_group
     false field file_exists_error file_not_found_error floating_point_error future_warning
-    generator_exit http_error import_error import_warning indentation_error index_error
-    interrupted_error key_error keyboard_interrupt lookup_error memory_error module_not_found_error
-    name_error none not_implemented not_implemented_error overflow_error pending_deprecation_warning
-    permission_error process_lookup_error python_finalization_error recursion_error reference_error
-    request resource_warning response runtime_error runtime_warning stop_async_iteration stop_iteration syntax_error
-    syntax_warning system_error system_exit tab_error timeout_error true type_error unbound_local_error
-    unicode_decode_error unicode_encode_error unicode_error unicode_translate_error unicode_warning
-    user_warning value_error warning zero_division_error
+    generator_exit http_error i import_error import_warning indentation_error index_error
+    interrupted_error iterator key_error keyboard_interrupt lookup_error memory_error
+    module_not_found_error name_error none not_implemented not_implemented_error o overflow_error
+    pending_deprecation_warning permission_error process_lookup_error python_finalization_error
+    recursion_error reference_error request resource_warning response runtime_error runtime_warning
+    stop_async_iteration stop_iteration stream_endpoint syntax_error syntax_warning system_error
+    system_exit tab_error timeout_error true type_error unbound_local_error unicode_decode_error
+    unicode_encode_error unicode_error unicode_translate_error unicode_warning upload user_warning
+    value_error warning zero_division_error
     """.split()
 )
-"""Endpoint names whose class would hide a Python builtin or a name that its module imports."""
+"""Endpoint names whose class would hide a Python builtin or a name that its module imports, or read as a digit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -171,13 +172,27 @@ def _json(schema: Any) -> dict[str, Any]:
 
 def _stream(item: Any) -> dict[str, Any]:
     """A stream's two forms (Source: OpenAPI 3.2, 4.14.3, whose ``itemSchema`` older readers ignore)."""
+    problem = {"$ref": _OUR_REF.format(model="Problem")}
     return {
-        "text/event-stream": {"schema": {"type": "string", "description": "Each event's data is one item, as JSON"}},
+        "text/event-stream": {
+            "schema": {
+                "description": "Each event's data is one item, as JSON; an event named error ends a failed stream"
+            },
+            "itemSchema": {"anyOf": [_event(item), _event(problem, {"event": {"const": "error"}})]},
+        },
         "application/x-ndjson": {
-            "schema": {"type": "string", "description": "Each line is one item"},
-            "itemSchema": item,
+            "schema": {"description": "Each line is one item; a last line with an error ends a failed stream"},
+            "itemSchema": {
+                "anyOf": [item, {"type": "object", "properties": {"error": problem}, "required": ["error"]}]
+            },
         },
     }
+
+
+def _event(data: Any, others: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Return the schema of a server-sent event whose data is JSON; ``others`` are the fields it must have besides."""
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    return {"type": "object", "properties": {"data": text, **others}, "required": ["data", *others]}
 
 
 def _problem(title: str) -> dict[str, Any]:

@@ -152,6 +152,7 @@ class TimedProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self._late
             and not self.flow.write_paused
+            and not self.transport.is_closing()
         )
 
     def _leave_lane(self) -> None:

@@ -25,7 +25,7 @@ def client(endpoints: dict[str, Any]) -> Iterator[httpx.Client]:
     elsewhere = {
         f"LITGEN__ENDPOINTS__{name.upper()}__WORKERS__DEVICES": "auto"
         for name, table in endpoints.items()
-        if "cuda" in table.get("workers", {}).get("devices", "auto")
+        if table.get("workers", {}).get("devices", "auto") != "cpu"
     }
     with (
         running_service(CONFIG, env=elsewhere) as service,

@@ -94,6 +94,18 @@ def test_workers_share_a_gpu() -> None:
     assert told_of_endpoint(gpu_memory_fraction=0.34, workers_per_device=3)
 
 
+@pytest.mark.parametrize("media_type", ["image/png", "application/vnd.api+json", "text/plain; charset=utf-8"])
+def test_media_types(media_type: str) -> None:
+    """An answer in bytes may have any media type."""
+    assert not told_of_endpoint(output="bytes", response_type=media_type)
+
+
+def test_a_stream_can_take_anything() -> None:
+    """What goes in does not depend on how it is answered."""
+    for given in ("json", "bytes", "upload"):
+        assert not told_of_endpoint(kind="stream", input=given, max_streams=4)
+
+
 def test_answers_keep_their_kind() -> None:
     """An integer number of seconds becomes a float; false stays false."""
     answers = parsed({"service_name": "svc", "drain_timeout_s": 5, "endpoints": [{"name": "a", "timeout_s": False}]})

@@ -47,15 +47,20 @@ def test_an_endpoint_is_filled_in() -> None:
         "name": "embed",
         "path": "/embed",
         "kind": "batch",
+        "input": "json",
+        "output": "json",
+        "response_type": None,
         "framework": "torch",
         "devices": "auto",
         "workers_per_device": 1,
         "gpu_memory_fraction": None,
         "max_batch_size": 32,
         "max_wait_s": 0.005,
+        "max_streams": None,
         "timeout_s": 30.0,
         "queue_max_size": 1024,
         "class_name": "Embed",
+        "has_schemas": True,
     }
 
 
@@ -63,6 +68,22 @@ def test_a_single_endpoint_has_no_batching() -> None:
     """The batching keys of an unbatched endpoint are null."""
     endpoint = resolved(kind="single")
     assert endpoint["max_batch_size"] is endpoint["max_wait_s"] is None
+
+
+@pytest.mark.parametrize(("given", "max_streams"), [({}, 32), ({"max_streams": 1}, 1)])
+def test_a_stream_has_its_own_keys(given: dict[str, int], max_streams: int) -> None:
+    """A stream is told how many of its like a worker advances, and has no batching."""
+    endpoint = resolved(kind="stream", **given)
+    assert endpoint["max_streams"] == max_streams
+    assert endpoint["max_batch_size"] is endpoint["max_wait_s"] is None
+
+
+@pytest.mark.parametrize(("given", "media_type"), [({}, "application/octet-stream"), ({"response_type": "a/b"}, "a/b")])
+def test_an_answer_in_bytes_has_a_media_type(given: dict[str, str], media_type: str) -> None:
+    """Clients are told what the bytes are; where neither side is JSON, there is no schema."""
+    endpoint = resolved(output="bytes", input="upload", **given)
+    assert endpoint["response_type"] == media_type
+    assert endpoint["has_schemas"] is False
 
 
 @pytest.mark.parametrize(("given", "expected"), [(False, False), (-1, False), (-1.0, False), (5, 5.0)])

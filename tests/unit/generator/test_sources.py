@@ -73,4 +73,4 @@ def test_a_flag_is_read_by_its_question(key: str, text: str, value: Any) -> None
 def test_every_text_of_an_endpoint_is_known() -> None:
     """The keys of which the text is kept are those of the model that hold text."""
     texts = {key for key in Endpoint.model_fields if endpoint_from_flag(f"{key}=1")[key] == "1"}
-    assert texts == {"name", "path", "kind", "framework", "devices"}
+    assert texts == {"name", "path", "kind", "input", "output", "response_type", "framework", "devices"}

@@ -22,7 +22,10 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=12),
     st.sampled_from(
-        ["embed", "a_b", "class", "on", "/a", "/health", "/a/../b", "batch", "single", "torch", "cpu", "cuda:0,0"]
+        [
+            *("embed", "a_b", "class", "on", "/a", "/health", "/a/../b", "torch", "cpu", "cuda:0,0"),
+            *("batch", "single", "stream", "json", "bytes", "upload", "image/png"),
+        ]
     ),
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
@@ -31,8 +34,12 @@ LIKELY_ENDPOINTS = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b", "health"])},
     optional={
         "path": st.sampled_from([None, "/a", "/b/c", "/livez"]),
-        "kind": st.sampled_from(["batch", "single"]),
-        "devices": st.sampled_from(["auto", "cpu", "cuda:0,1"]),
+        "kind": st.sampled_from(["batch", "single", "stream"]),
+        "input": st.sampled_from(["json", "bytes", "upload"]),
+        "output": st.sampled_from(["json", "bytes"]),
+        "response_type": st.sampled_from([None, "image/png"]),
+        "max_streams": st.sampled_from([None, 1, 64]),
+        "devices": st.sampled_from(["auto", "cpu", "mps", "cuda:0,1"]),
         "workers_per_device": st.integers(1, 3),
         "gpu_memory_fraction": st.sampled_from([None, 0.5, 1, 1 / 3]),
         "max_batch_size": st.sampled_from([None, 1, 64]),

@@ -1,10 +1,13 @@
 """The network: two convolutions and two linear layers over 8x8 grey images."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 SIZE = 8
 WHITE = 16.0
+WEIGHTS = Path(__file__).parent / "endpoints/classify/weights.pt"
 
 
 class Network(nn.Module):
@@ -34,6 +37,20 @@ class Network(nn.Module):
         """
         scores: Tensor = self.layers(images.unsqueeze(1) / WHITE)
         return scores
+
+
+def trained(device: str) -> Network:
+    """Return the network with the weights that ``python -m digits.training`` has saved."""
+    torch.set_num_threads(1)  # so small a network gains nothing from more
+    network = Network()
+    network.load_state_dict(torch.load(WEIGHTS, map_location=device, weights_only=True))
+    return network.to(device).eval()
+
+
+def likeliest(network: Network, images: Tensor) -> list[tuple[int, float]]:
+    """Return each image's digit and how likely it is."""
+    chances, digits = probabilities(network, images).max(dim=1)
+    return list(zip(digits.tolist(), chances.clamp(max=1).tolist(), strict=True))
 
 
 def probabilities(network: Network, images: Tensor) -> Tensor:

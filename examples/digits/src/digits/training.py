@@ -5,16 +5,13 @@
 Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (UCI), 1,797 scans of 43 people.
 """
 
-from pathlib import Path
-
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from digits.network import Network, probabilities
+from digits.network import WEIGHTS, Network, probabilities
 
-WEIGHTS = Path(__file__).parent / "endpoints/classify/weights.pt"
 EPOCHS = 15
 BATCH = 32
 

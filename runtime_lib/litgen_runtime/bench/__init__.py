@@ -1,0 +1,1 @@
+"""``myservice bench``: what a service does under load, for its owner. Nothing else imports this."""

@@ -1,0 +1,1 @@
+"""neighbours: a fast endpoint beside a slow one, in the same service."""

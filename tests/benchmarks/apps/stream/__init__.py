@@ -1,0 +1,1 @@
+"""stream: tokens without a pause. What is left is what each item costs on its way."""
