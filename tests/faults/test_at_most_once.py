@@ -14,7 +14,7 @@ from tests import wire
 from tests.services import config, eventually, serving, square
 from tests.soak.models import RUNS
 
-ROUNDS = 5
+ROUNDS = 4
 DEEDS = ("work", "work", "work", "die", "work")
 
 

@@ -102,13 +102,13 @@ def _crowd(service: Running, size: int, body: bytes) -> tuple[list[int], list[fl
 @pytest.mark.parametrize("body_bytes", [100, 50_000])
 def test_a_flood_on_one_busy_worker(tmp_path: Path, body_bytes: int) -> None:
     """Of 800 requests, what the queue cannot hold is 503 at once, with Retry-After, and memory stays where it is."""
-    busy = endpoint("actions:Act", "/act", repeatable=False, timeout_s=1.0, queue={"max_size": 32})
+    busy = endpoint("actions:Act", "/act", repeatable=False, timeout_s=6.0, queue={"max_size": 32})
     body = json.dumps({"do": "sleep", "seconds": 0.02, "text": "x" * body_bytes}).encode()
     with serving(config(tmp_path, {"act": busy})) as service:
         _crowd(service, 800, body)  # the buffers of so many connections are there from now on
         before = _resident(service)
         with wire.connected(service.port) as client:
-            client.send(wire.post("/act", b'{"do": "sleep", "seconds": 0.9}'))
+            client.send(wire.post("/act", b'{"do": "sleep", "seconds": 3}'))
             assert eventually(lambda: service.get("/health").json()["in_flight"])
             statuses, seconds, retry_after = _crowd(service, 800, body)
         assert len(statuses) == 800
