@@ -175,7 +175,7 @@ class Dispatcher:
         self._waiting.put_back(t for t in line.tickets.values() if t.is_open and t not in ran)
         line.tickets.clear()
         for ticket in ran:
-            self._after_death(ticket, alone=len(ran) == 1, too_long=line.doomed)
+            self._after_death(ticket, alone=len(ran) == 1, too_long=ticket in line.doomed)
         self._pump_soon()
 
     def receive(self, line: WorkerLine, frame: Frame) -> None:
@@ -333,7 +333,7 @@ class Dispatcher:
                 line.told = True
                 line.cancel(line.running())
             if ran_s > limit_s + self._settings.kill_grace_s and not line.doomed:
-                line.doomed = True
+                line.doomed, line.load.retired = frozenset(line.running()), True
                 self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")
         if any(line.tickets for line in self._lines.values()):
             self._sweep_soon()

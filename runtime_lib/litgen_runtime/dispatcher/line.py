@@ -61,7 +61,7 @@ class WorkerLine(asyncio.Protocol):
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
         self.told = False  # what runs has been told to stop
-        self.doomed = False  # it did not, and the worker is being killed
+        self.doomed: frozenset[Ticket] = frozenset()  # what ran on, for which the worker is being killed
         self.lag_s = 0.0  # how much longer than its run the latest answer took, from when the worker was free for it
         self.answered = 0
         self.ending = False  # the worker has said that it runs nothing more

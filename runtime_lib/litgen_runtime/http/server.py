@@ -269,7 +269,7 @@ class TimedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         if self.waits_for != "body" or not self.cycle.response_started:
-            request_id = request_id_of(None)
+            request_id = request_id_of(dict(self.headers).get(b"x-request-id") if self.waits_for == "body" else None)
             body = error.problem(request_id.decode())
             lines = [
                 f"HTTP/1.1 {error.status} {error.title}",

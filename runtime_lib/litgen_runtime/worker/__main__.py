@@ -45,12 +45,20 @@ def main() -> None:
         _report_failure(sock, error, final=final)
         sys.exit(1)
     outbox = Outbox(sock, codec, hands_over=spec.repeatable)
-    work = Streams(runner, codec, outbox) if spec.max_streams else Batches(spec, runner, outbox)
-    _tell(sock, pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode()))
-    outbox.start()
     weigh = runner.weigh if spec.max_weight < inf else _weightless
-    Line(sock, codec, weigh, work, outbox).start()
-    work.run()
+    ready = pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode())
+    outbox.start()
+    if spec.max_streams:
+        streams = Streams(runner, codec, outbox)
+        _tell(sock, ready)
+        Line(sock, codec, weigh, streams, outbox).start(beside=True)
+        streams.run()
+    else:
+        batches = Batches(spec, runner, outbox)
+        line = Line(sock, codec, weigh, batches, outbox)
+        _tell(sock, ready)
+        line.start(beside=False)
+        batches.run(line)
     outbox.finish()
     if runner.broken:
         os._exit(BROKEN_EXIT_CODE)  # destructors would call into the broken context

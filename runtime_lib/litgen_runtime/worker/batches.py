@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from litgen_runtime.batching import Batcher
+from litgen_runtime.batching import Batch, Batcher
 from litgen_runtime.transport.frames import DROPPED, Kind, Result, pack_batch, pack_json
 from litgen_runtime.worker.inbox import Arrival, Inbox
+from litgen_runtime.worker.line import Line
 from litgen_runtime.worker.outbox import Outbox
 from litgen_runtime.worker.runner import Runner
 from litgen_runtime.worker.spec import WorkerSpec
@@ -26,6 +28,7 @@ class Batches:
         self._inbox = Inbox(Batcher(spec.max_size, spec.max_wait_s, spec.max_weight))
         self._runner = runner
         self._outbox = outbox
+        self._closed = False
         self._announces = spec.max_size > 1
         self._repeatable = spec.repeatable
 
@@ -43,29 +46,36 @@ class Batches:
 
     def close(self) -> None:
         """Let ``run`` end after the present batch."""
-        self._inbox.close()
+        self._closed = True
 
-    def run(self) -> None:
-        """Run batches until closed, or until nothing can run here any more.
+    def run(self, line: Line) -> None:
+        """Run batches until closed, or until nothing can run here any more; read while there is nothing to run."""
+        while not self._runner.broken and not self._closed:
+            now = time.monotonic()
+            poll = self._inbox.poll(now)
+            for key in poll.dropped:
+                self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
+            if poll.batch:
+                self._run(poll.batch)
+            elif not poll.dropped:
+                line.read(None if poll.wake_at is None else max(poll.wake_at - now, 0.0))
+        if self._runner.broken:
+            self._outbox.put(pack_json(Kind.ENDING, b"{}"), here=True)
+
+    def _run(self, batch: Batch[int, Any]) -> None:
+        """Run one batch and answer it.
 
         A batch of several that broke the CUDA context is left unanswered if it may run again: as after any death its
         requests run again alone, so that only the one to blame fails.
         """
-        while not self._runner.broken and (poll := self._inbox.take()):
-            for key in poll.dropped:
-                self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
-            if not poll.batch:
-                continue
-            keys = [key for key, _ in poll.batch.items]
-            self._runner.running.begin(keys)
-            if self._announces:
-                self._outbox.put(pack_batch(keys, poll.batch.reason), here=True)
-            began = time.monotonic()
-            outcomes = self._runner.predict([request for _, request in poll.batch.items])
-            run_s = time.monotonic() - began
-            if self._runner.broken and self._repeatable and len(keys) > 1:
-                return
-            answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
-            self._outbox.put(answers, here=self._inbox.is_empty)
-        if self._runner.broken:
-            self._outbox.put(pack_json(Kind.ENDING, b"{}"), here=True)
+        keys = [key for key, _ in batch.items]
+        self._runner.running.begin(keys)
+        if self._announces:
+            self._outbox.put(pack_batch(keys, batch.reason), here=True)
+        began = time.monotonic()
+        outcomes = self._runner.predict([request for _, request in batch.items])
+        run_s = time.monotonic() - began
+        if self._runner.broken and self._repeatable and len(keys) > 1:
+            return
+        answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
+        self._outbox.put(answers, here=self._inbox.is_empty)

@@ -1,21 +1,27 @@
-"""The worker's end of its line to the HTTP process.
+"""The worker's end of its line to the HTTP process, and who reads it.
 
-A thread reads and decodes, so that it overlaps with ``predict`` wherever that releases the GIL.
+While nothing runs, the running thread reads by itself: a lone request is not handed over. Once a run has taken more
+than a moment, another thread stands in and reads and decodes beside it, so that what runs next is ready, and what
+nobody waits for any more is known.
 """
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from litgen_runtime.transport.frames import Frame, FrameReader, Kind, unpack_amounts, unpack_ids, unpack_runs
+from litgen_runtime.worker.alarm import Alarm
 from litgen_runtime.worker.codec import Codec, failure
 from litgen_runtime.worker.inbox import Arrival
 from litgen_runtime.worker.outbox import Outbox
 
 _READ_BYTES = 262_144
+_MOMENT_S = 0.001
 
 
 class Work(Protocol):
@@ -54,21 +60,63 @@ class Line:
         self._work = work
         self._outbox = outbox
         self._frames = FrameReader()
-        self._reader = threading.Thread(target=self._read, name="line-reader", daemon=True)
+        self._turn = threading.Lock()  # held by who reads
+        self._alarm = Alarm(_MOMENT_S)
+        self._come_back, self._call_back = os.pipe()
+        self._ended = False
 
-    def start(self) -> None:
-        """Begin to read."""
-        self._reader.start()
+    def start(self, *, beside: bool) -> None:
+        """Begin to read.
 
-    def _read(self) -> None:
+        Args:
+            beside: in another thread for good. Otherwise the running thread calls ``read`` when it has nothing to run.
+        """
+        target = self._read_on if beside else self._stand_in
+        threading.Thread(target=target, name="line-reader", daemon=True).start()
+
+    def read(self, at_most_s: float | None = None) -> None:
+        """Wait for what comes next and take it; called by the running thread, for as long as nothing is to be run.
+
+        Args:
+            at_most_s: how long to wait, in seconds; None waits for ever.
+        """
+        self._alarm.clear()
+        if not self._turn.acquire(blocking=False):
+            os.write(self._call_back, b"!")
+            self._turn.acquire()
         try:
-            while data := self._socket.recv(_READ_BYTES):
-                for frame in self._frames.feed(data):
-                    self._take(frame)
-        except OSError:
-            pass  # the HTTP process is gone: the same as the end of the stream
+            if at_most_s is None or select.select([self._socket], [], [], at_most_s)[0]:
+                self._receive()
         finally:
+            self._turn.release()
+            self._alarm.set()
+
+    def _stand_in(self) -> None:
+        """Read whenever a run takes longer than a moment, until the running thread wants to read again."""
+        while not self._ended:
+            self._alarm.wait()
+            with self._turn:
+                while not self._ended:
+                    ready, _, _ = select.select([self._come_back, self._socket.fileno()], [], [])
+                    if self._come_back in ready:
+                        os.read(self._come_back, 1)
+                        break
+                    self._receive()
+
+    def _read_on(self) -> None:
+        while not self._ended:
+            self._receive()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except OSError:
+            data = b""  # the HTTP process is gone: the same as the end of the stream
+        if not data:
+            self._ended = True
             self._work.close()
+        for frame in self._frames.feed(data):
+            self._take(frame)
 
     def _take(self, frame: Frame) -> None:
         if frame.kind is Kind.CANCEL:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -11,30 +9,6 @@ from litgen_runtime.batching import Batcher, Reason
 from litgen_runtime.testing import FakeClock
 from litgen_runtime.worker import inbox as module
 from litgen_runtime.worker.inbox import Arrival, Inbox
-
-
-class FakeLock:
-    """Waiting lets the fake clock go on, up to the time that was asked for."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.waits: list[float] = []
-        self.held = True
-        self.released = 0
-
-    def locked(self) -> bool:
-        return self.held
-
-    def release(self) -> None:
-        self.held = False
-        self.released += 1
-
-    def acquire(self, timeout: float) -> None:
-        if self.held:
-            self.waits.append(timeout)
-            assert timeout >= 0, "nothing would ever wake it"
-            self.clock.advance(timeout)
-        self.held = True
 
 
 @pytest.fixture
@@ -45,80 +19,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return clock
 
 
-def inbox(clock: FakeClock, max_size: int = 4, max_wait_s: float = 1.0) -> tuple[Inbox, FakeLock]:
-    """Return an inbox whose waiting takes no time."""
-    box = Inbox(Batcher(max_size, max_wait_s))
-    changed = FakeLock(clock)
-    box._changed = changed  # type: ignore[assignment]  # stands in for threads
-    return box, changed
-
-
-def arrival(key: int, request: str, deadline: float) -> Arrival:
+def arrival(key: int, deadline: float = math.inf, weight: float = 0.0) -> Arrival:
     """Return a decoded request."""
-    return Arrival(key, request, deadline, 0.0)
+    return Arrival(key, f"request {key}", deadline, weight)
 
 
-def taken(box: Inbox) -> Any:
-    """Return what the inbox gives."""
-    poll = box.take()
-    assert poll is not None
-    return poll
+def test_what_arrives_is_batched(clock: FakeClock) -> None:
+    """Requests wait with the time and the weight with which they came."""
+    inbox = Inbox(Batcher(8, 1.0, 5.0))
+    assert inbox.is_empty
+    inbox.add([arrival(1, weight=3.0), arrival(2, weight=3.0)])
+    assert not inbox.is_empty
+    poll = inbox.poll(clock())
+    assert poll.batch is not None
+    assert (poll.batch.items, poll.batch.reason) == ([(1, "request 1")], Reason.FULL)
 
 
-def test_lone_request_at_once(clock: FakeClock) -> None:
-    """A lone request is taken without waiting."""
-    box, changed = inbox(clock)
-    box.add([arrival(1, "a", math.inf)])
-    poll = taken(box)
-    assert (poll.batch.items, poll.batch.reason) == ([(1, "a")], Reason.ALONE)
-    assert changed.waits == []
-
-
-def test_company_is_waited_for_without_polling(clock: FakeClock) -> None:
-    """A partial batch sleeps once, until its window ends."""
-    box, changed = inbox(clock)
-    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
-    poll = taken(box)
-    assert (len(poll.batch.items), poll.batch.reason) == (2, Reason.WINDOW)
-    assert changed.waits == [1.0]
-
-
-def test_every_change_wakes(clock: FakeClock) -> None:
-    """Arrivals, cancellations and the end wake whoever waits."""
-    box, changed = inbox(clock)
-    changes: list[Callable[[], None]] = [
-        lambda: box.add([arrival(1, "a", math.inf)]),
-        lambda: box.cancel([1]),
-        box.close,
-    ]
-    for change in changes:
-        changed.acquire(0.0)
-        change()
-        assert not changed.locked()
-    box.close()
-    assert changed.released == 3, "once is enough until somebody has looked"
-
-
-def test_cancelled_is_reported_without_a_batch(clock: FakeClock) -> None:
-    """What was cancelled is given back even when there is nothing to run."""
-    box, _ = inbox(clock)
-    box.add([arrival(1, "a", math.inf), arrival(2, "b", math.inf)])
-    box.cancel([1, 2])
-    poll = taken(box)
+def test_what_is_not_wanted_is_dropped(clock: FakeClock) -> None:
+    """Cancelled and expired requests never run."""
+    inbox = Inbox(Batcher(8, 1.0))
+    inbox.add([arrival(1), arrival(2, deadline=9.0)])
+    inbox.cancel([1])
+    poll = inbox.poll(clock())
     assert (poll.batch, poll.dropped) == (None, [1, 2])
-
-
-def test_expired_never_runs(clock: FakeClock) -> None:
-    """A request past its deadline is given back, not run."""
-    box, _ = inbox(clock)
-    box.add([arrival(1, "a", 9.0)])
-    poll = taken(box)
-    assert (poll.batch, poll.dropped) == (None, [1])
-
-
-def test_closed(clock: FakeClock) -> None:
-    """Once the line has closed there is nothing to run, whatever waits."""
-    box, _ = inbox(clock)
-    box.add([arrival(1, "a", math.inf)])
-    box.close()
-    assert box.take() is None
+    assert inbox.is_empty

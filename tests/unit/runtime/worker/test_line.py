@@ -4,6 +4,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from litgen_runtime.worker.codec import Codec
 from litgen_runtime.worker.inbox import Arrival
 from litgen_runtime.worker.line import Line
 from litgen_runtime.worker.outbox import Outbox
+from tests.services import eventually
 from tests.unit.runtime.mini import Answer, Ask
 
 
@@ -51,14 +53,16 @@ class Recorder:
 class Trial:
     """A line over a socketpair, its work and its outbox."""
 
-    def __init__(self, request: type[BaseModel], weigh: Any) -> None:
+    def __init__(self, request: type[BaseModel], weigh: Any, *, beside: bool) -> None:
         self.ours, self.theirs = socket.socketpair()
         self.ours.settimeout(10.0)
         self.work = Recorder()
         codec = Codec(request, Answer)
         self.outbox = Outbox(self.theirs, codec)
         self.outbox.start()
-        Line(self.theirs, codec, weigh, self.work, self.outbox).start()
+        self.line = Line(self.theirs, codec, weigh, self.work, self.outbox)
+        if beside:
+            self.line.start(beside=True)
 
     def send(self, *runs: Run) -> None:
         self.ours.sendall(b"".join(pack_runs(runs)))
@@ -84,8 +88,8 @@ def trials() -> Iterator[Any]:
     """Return what makes trials, whose sockets are closed in the end."""
     made: list[Trial] = []
 
-    def make(request: type[BaseModel] = Ask, weigh: Any = lambda _: 0.0) -> Trial:
-        made.append(Trial(request, weigh))
+    def make(request: type[BaseModel] = Ask, weigh: Any = lambda _: 0.0, *, beside: bool = True) -> Trial:
+        made.append(Trial(request, weigh, beside=beside))
         return made[-1]
 
     yield make
@@ -145,3 +149,55 @@ def test_end_of_the_line(trials: Any) -> None:
     trial.ours.close()
     assert trial.work.closed.wait(10.0)
     trial.outbox.finish()
+
+
+def ask(key: int) -> Run:
+    """Return a request."""
+    return Run(key, math.inf, b'{"text": ""}')
+
+
+def ids(trial: Trial) -> list[int]:
+    """Return what has arrived."""
+    return [arrival.id for arrival in trial.work.arrivals]
+
+
+def _has(trial: Trial, key: int) -> bool:
+    return key in ids(trial)
+
+
+def test_the_running_thread_reads_by_itself(trials: Any) -> None:
+    """While it has nothing to run it takes what comes, one frame or several, and is told of the end."""
+    trial = trials(beside=False)
+    trial.send(ask(1))
+    trial.line.read()
+    assert ids(trial) == [1]
+    trial.line.read(0.001)
+    assert ids(trial) == [1], "a window that passes is no arrival"
+    trial.ours.shutdown(socket.SHUT_WR)
+    trial.line.read()
+    assert trial.work.closed.is_set()
+
+
+def test_another_one_stands_in_during_a_long_run(trials: Any) -> None:
+    """What comes while the running thread is busy is read all the same; then it takes its turn again."""
+    trial = trials(beside=False)
+    trial.line.start(beside=False)
+    for key in range(1, 9, 2):
+        trial.send(ask(key))
+        trial.line.read()
+        trial.send(ask(key + 1))
+        assert eventually(partial(_has, trial, key + 1)), "nobody reads during the run"
+    assert ids(trial) == list(range(1, 9))
+    trial.send(ask(9))
+    trial.line.read()
+    assert 9 in ids(trial)
+
+
+def test_the_end_during_a_long_run(trials: Any) -> None:
+    """Who stands in tells of the end too."""
+    trial = trials(beside=False)
+    trial.line.start(beside=False)
+    trial.send(ask(1))
+    trial.line.read()
+    trial.ours.close()
+    assert trial.work.closed.wait(10.0)
