@@ -77,15 +77,18 @@ class Line:
     def read(self, at_most_s: float | None = None) -> None:
         """Wait for what comes next and take it; called by the running thread, for as long as nothing is to be run.
 
+        It may return at once and without anything: then somebody else has read, and there is something to be looked at.
+
         Args:
             at_most_s: how long to wait, in seconds; None waits for ever.
         """
         self._alarm.clear()
-        if not self._turn.acquire(blocking=False):
+        stood_in = not self._turn.acquire(blocking=False)
+        if stood_in:
             os.write(self._call_back, b"!")
             self._turn.acquire()
         try:
-            if at_most_s is None or select.select([self._socket], [], [], at_most_s)[0]:
+            if not stood_in and (at_most_s is None or select.select([self._socket], [], [], at_most_s)[0]):
                 self._receive()
         finally:
             self._turn.release()
