@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from enum import IntEnum
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -32,29 +31,26 @@ class Reason(IntEnum):
     ALONE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[K, T]):
+class Batch(NamedTuple, Generic[K, T]):
     """Items that run together, oldest first."""
 
     items: list[tuple[K, T]]
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Poll(Generic[K, T]):
+class Poll(NamedTuple, Generic[K, T]):
     """What the batcher says to a free device.
 
     ``batch`` is what to run now; without one, ``wake_at`` is when to ask again (None: at the next arrival).
     ``dropped`` are the keys that nobody waits for any more.
     """
 
+    dropped: list[K]
     batch: Batch[K, T] | None = None
     wake_at: float | None = None
-    dropped: list[K] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[T]):
+class _Waiting(NamedTuple, Generic[T]):
     item: T
     arrived: float
     deadline: float
@@ -103,7 +99,7 @@ class Batcher(Generic[K, T]):
             del self._waiting[key]
         dropped, self._cancelled = self._cancelled + expired, []
         if not ready:
-            return Poll(dropped=dropped)
+            return Poll(dropped)
         closes_at = self._waiting[ready[0]].arrived + self._max_wait_s
         if full:
             reason = Reason.FULL
@@ -112,10 +108,10 @@ class Batcher(Generic[K, T]):
         elif self._last_arrival + self._expected_gap() > closes_at:
             reason = Reason.ALONE
         else:
-            return Poll(wake_at=closes_at, dropped=dropped)
+            return Poll(dropped, wake_at=closes_at)
         self._device_busy = True
         items = [(key, self._waiting.pop(key).item) for key in ready]
-        return Poll(Batch(items, reason), dropped=dropped)
+        return Poll(dropped, Batch(items, reason))
 
     def _next(self, now: float) -> tuple[list[K], list[K], bool]:
         """Return the keys of the oldest live items, those found expired before them, and whether no more fit."""

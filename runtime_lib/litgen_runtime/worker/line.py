@@ -11,17 +11,18 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from litgen_runtime.transport.frames import Frame, FrameReader, Kind, unpack_amounts, unpack_ids, unpack_runs
-from litgen_runtime.worker.alarm import Alarm
 from litgen_runtime.worker.codec import Codec, failure
 from litgen_runtime.worker.inbox import Arrival
 from litgen_runtime.worker.outbox import Outbox
 
 _READ_BYTES = 262_144
-_MOMENT_S = 0.001
+_MOMENT_S = 0.005
+_QUIET = 20  # moments without a run, after which nobody looks any more
 
 
 class Work(Protocol):
@@ -61,8 +62,11 @@ class Line:
         self._outbox = outbox
         self._frames = FrameReader()
         self._turn = threading.Lock()  # held by who reads
-        self._alarm = Alarm(_MOMENT_S)
         self._come_back, self._call_back = os.pipe()
+        self._busy_since = 0.0  # when the running thread last read; 0 while it does
+        self._nobody_looks = False  # whether a run takes long: then a run that begins has to release ``_look``
+        self._look = threading.Lock()
+        self._look.acquire()
         self._ended = False
 
     def start(self, *, beside: bool) -> None:
@@ -82,7 +86,7 @@ class Line:
         Args:
             at_most_s: how long to wait, in seconds; None waits for ever.
         """
-        self._alarm.clear()
+        self._busy_since = 0.0
         stood_in = not self._turn.acquire(blocking=False)
         if stood_in:
             os.write(self._call_back, b"!")
@@ -92,19 +96,35 @@ class Line:
                 self._receive()
         finally:
             self._turn.release()
-            self._alarm.set()
+            self._busy_since = time.monotonic()
+            if self._nobody_looks and self._look.locked():
+                self._look.release()
 
     def _stand_in(self) -> None:
-        """Read whenever a run takes longer than a moment, until the running thread wants to read again."""
+        """Look now and then, for as long as anything runs at all, whether a run takes long; then read beside it."""
+        quiet = 0
         while not self._ended:
-            self._alarm.wait()
-            with self._turn:
-                while not self._ended:
-                    ready, _, _ = select.select([self._come_back, self._socket.fileno()], [], [])
-                    if self._come_back in ready:
-                        os.read(self._come_back, 1)
-                        break
-                    self._receive()
+            time.sleep(_MOMENT_S)
+            busy_since = self._busy_since
+            quiet = 0 if busy_since else quiet + 1
+            if busy_since and time.monotonic() - busy_since >= _MOMENT_S:
+                self._read_beside()
+            elif quiet == _QUIET:
+                quiet = 0
+                self._nobody_looks = True
+                if not self._busy_since:  # what begins after this look releases
+                    self._look.acquire()
+                self._nobody_looks = False
+
+    def _read_beside(self) -> None:
+        """Read until the running thread wants to."""
+        with self._turn:
+            while not self._ended:
+                ready, _, _ = select.select([self._come_back, self._socket.fileno()], [], [])
+                if self._come_back in ready:
+                    os.read(self._come_back, 1)
+                    break
+                self._receive()
 
     def _read_on(self) -> None:
         while not self._ended:

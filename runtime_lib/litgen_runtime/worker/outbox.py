@@ -7,7 +7,7 @@ import itertools
 import queue
 import socket
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from litgen_runtime.transport.frames import Result, pack_chunks, pack_results
@@ -102,6 +102,8 @@ class Outbox:
 
     def _packed(self, items: Sequence[Item]) -> list[bytes]:
         """Gather: one frame for all the answers between two notices, or for all the chunks between two answers."""
+        if len(items) == 1 and isinstance(items[0], list):  # the usual case
+            return pack_results(self._results(items[0]))
         buffers: list[bytes] = []
         for kind, group in itertools.groupby(items, key=_kind):
             together: list[Any] = list(group)
@@ -113,7 +115,7 @@ class Outbox:
                 buffers += pack_results([result for item in together for result in self._results(item)])
         return buffers
 
-    def _results(self, item: Any) -> Iterable[Result]:
+    def _results(self, item: Any) -> Sequence[Result]:
         return (item,) if isinstance(item, Result) else [self._codec.encode(*outcome) for outcome in item]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from types import GeneratorType
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,6 +30,7 @@ class Runner:
 
     def __init__(self, handler: type[Any], *, repeatable: bool = True) -> None:
         self.running = Running()
+        self._plain_types: set[type[Any]] = set()  # of results, that are known to be no awaitables
         self.broken = False  # nothing can run in this process any more
         self._loop = asyncio.Runner()
         self._repeatable = repeatable
@@ -94,7 +96,14 @@ class Runner:
         self._loop.close()
 
     def _awaited(self, value: Any) -> Any:
-        return self._loop.run(self._stoppable(value)) if inspect.isawaitable(value) else value
+        kind = type(value)
+        if kind in self._plain_types:
+            return value
+        if inspect.isawaitable(value):
+            return self._loop.run(self._stoppable(value))
+        if kind is not GeneratorType:  # of these, some can be awaited and some cannot
+            self._plain_types.add(kind)
+        return value
 
     async def _stoppable(self, value: Awaitable[Any]) -> Any:
         """Await what is cancelled when nobody waits for it any more."""

@@ -24,6 +24,8 @@ def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], g
         items: the batch.
         go_on: whether what failed may be run again in parts.
     """
+    if len(items) == 1:
+        return [_alone(predict, items)]
     outcomes: list[Any] = [None] * len(items)
     parts = deque([(0, len(items))])
     failed_halves = 0
@@ -44,3 +46,12 @@ def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], g
                 middle = (start + end) // 2
                 parts += [(start, middle), (middle, end)]
     return outcomes
+
+
+def _alone(predict: Callable[[list[Any]], list[Any]], items: list[Any]) -> Any:
+    try:
+        return predict(items)[0]
+    except BaseException as error:  # noqa: BLE001 - as above
+        if is_out_of_memory(error):
+            free_memory(error)
+        return error

@@ -28,7 +28,7 @@ def keys(poll: Poll[int, str]) -> list[int]:
 
 def test_nothing_to_do() -> None:
     """An empty batcher asks to be woken by the next arrival."""
-    assert Batcher[int, str](4, 1.0).poll(0.0) == Poll()
+    assert Batcher[int, str](4, 1.0).poll(0.0) == Poll([])
 
 
 def test_full_goes_at_once() -> None:
@@ -63,7 +63,7 @@ def test_one_client_that_asks_again_at_once_never_waits(run_s: float) -> None:
         batcher.add(key, "item", clock(), INF)
         assert keys(batcher.poll(clock())) == [key]
         clock.advance(run_s)
-        assert batcher.poll(clock()) == Poll()
+        assert batcher.poll(clock()) == Poll([])
         clock.advance(0.125)
 
 
@@ -74,9 +74,9 @@ def test_clients_that_come_together_wait_for_one_another() -> None:
         batcher.add(2 * group, "first", clock(), INF)
         batcher.add(2 * group + 1, "second", clock.advance(0.125), INF)
         assert keys(batcher.poll(clock.advance(1.0))) == [2 * group, 2 * group + 1]
-        assert batcher.poll(clock.advance(0.5)) == Poll()
+        assert batcher.poll(clock.advance(0.5)) == Poll([])
     batcher.add(99, "first", clock(), INF)
-    assert batcher.poll(clock()) == Poll(wake_at=clock() + 1.0)
+    assert batcher.poll(clock()) == Poll([], wake_at=clock() + 1.0)
 
 
 def test_company_is_waited_for() -> None:
@@ -100,7 +100,7 @@ def test_window_follows_the_oldest_that_lives() -> None:
     """Once the oldest is cancelled, the window is that of the next one."""
     batcher = filled(Batcher(8, 1.0), [0.0, 0.25, 0.5])
     batcher.cancel(0)
-    assert batcher.poll(0.5) == Poll(wake_at=1.25, dropped=[0])
+    assert batcher.poll(0.5) == Poll([0], wake_at=1.25)
 
 
 def test_no_window() -> None:
