@@ -66,6 +66,8 @@ class Dispatcher:
         self._last_run = -_NEVER
         self._runs: deque[float] = deque(maxlen=_RECENT_RUNS)
         self._lags: deque[float] = deque(maxlen=_RECENT_RUNS)  # what comes on top of a run, before and after it
+        self._noted = 0
+        self._longest_run_s = self._longest_lag_s = 0.0
         self._rate = DrainRate(time.monotonic())
 
     @property
@@ -116,11 +118,12 @@ class Dispatcher:
         ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, feed)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
-        self._waiting.add(ticket)
-        if self.max_size == 1 and any(not load.held for load in self._lines):
-            self._pump()  # nothing to gather: somebody has nothing to do
-        else:
+        line = None if self._waiting or self.max_size > 1 else self._idle_line()
+        if line is None:
+            self._waiting.add(ticket)
             self._pump_soon()
+        elif not self._is_hopeless(ticket, line, now):
+            self._send(line, [ticket], now)
         return ticket
 
     def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
@@ -157,6 +160,18 @@ class Dispatcher:
         if ticket.settle(error):
             self.stats.cancellations["client-gone"] += 1
             self._withdraw(ticket)
+
+    def _note_run(self, run_s: float, lag_s: float) -> None:
+        """Remember how long the latest runs took; the longest of them are looked for now and then only."""
+        self._runs.append(run_s)
+        if lag_s > 0.0:  # else it was in one batch with the last one
+            self._lags.append(lag_s)
+        self._noted += 1
+        if self._noted % _RECENT_RUNS == 0:
+            self._longest_run_s, self._longest_lag_s = max(self._runs), max(self._lags, default=0.0)
+        else:
+            self._longest_run_s = max(self._longest_run_s, run_s)
+            self._longest_lag_s = max(self._longest_lag_s, lag_s)
 
     def taken(self, ticket: Ticket, amount: int) -> None:
         """The client has taken so many bytes of a stream."""
@@ -195,14 +210,13 @@ class Dispatcher:
             ticket = line.finish(result, now)
             if result.status != DROPPED:
                 self._last_run = now
-                self._runs.append(result.run_s)
-                if line.lag_s > 0.0:  # else it was in one batch with the last one
-                    self._lags.append(line.lag_s)
+                self._note_run(result.run_s, line.lag_s)
                 self._settle(ticket, result)
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, len(results))
-        self._pump_soon()
+        if self._waiting:
+            self._pump_soon()
 
     def _feed(self, line: WorkerLine, frame: Frame) -> None:
         self.stats.items += frame.records
@@ -223,6 +237,19 @@ class Dispatcher:
         """Let every worker end."""
         for line in list(self._lines.values()):
             line.close()
+
+    def _idle_line(self) -> WorkerLine | None:
+        """Return a worker that has nothing to do, so that there is nothing to gather for it."""
+        for load, line in self._lines.items():
+            if not (load.waiting or load.running or load.reserved or load.retired):
+                return line
+        return None
+
+    def _send(self, line: WorkerLine, tickets: list[Ticket], now: float) -> None:
+        for ticket in tickets:
+            line.hold(ticket, now)
+        line.send(tickets)
+        self._sweep_soon()
 
     def _pump_soon(self) -> None:
         """Send once an iteration of the loop: what arrives together travels together."""
@@ -257,9 +284,7 @@ class Dispatcher:
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:
                 return
-            line.hold(ticket, now)
-            line.send([ticket])
-            self._sweep_soon()
+            self._send(line, [ticket], now)
         if not self._waiting.suspects:
             for load in self._lines:
                 load.reserved = load.reserved and load.held > 0
@@ -270,7 +295,7 @@ class Dispatcher:
         if self.streams or remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
             return False
         ahead = line.load.rank[0]
-        if remaining_s > (ahead + 1) * max(self._runs) + max(self._lags, default=0.0):
+        if remaining_s > (ahead + 1) * self._longest_run_s + self._longest_lag_s:
             return False
         run_s = median(self._runs)
         needed_s = run_s + max(ahead * run_s - line.ran_for(now), 0.0)

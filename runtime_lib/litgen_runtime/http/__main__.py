@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -128,6 +129,7 @@ class HttpProcess:
         try:
             if not await self._site.has_middleware():
                 self._open_lanes()
+            gc.freeze()  # what has been imported stays: no collection has to look through it
             self._lifecycle.site_loaded()
         except BaseException as error:  # noqa: BLE001 - the owner's ``configure`` may raise anything, SystemExit too
             self._tell({"do": "failed", "error": describe(error)})

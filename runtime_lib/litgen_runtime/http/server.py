@@ -52,6 +52,7 @@ class TimedProtocol(HttpToolsProtocol):
     waits_for: str | None = "headers"  # headers, body
     waits_since = 0.0
     on_lost: Callable[[], None] | None = None  # told when the client leaves before it has its answer
+    _idle_since: float | None = None
     _unread_since: float | None = None
     _header_bytes = 0
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
@@ -69,9 +70,8 @@ class TimedProtocol(HttpToolsProtocol):
 
     @property
     def idle_since(self) -> float | None:
-        """Since when the connection is kept alive for nothing, in seconds of the loop's clock, shifted."""
-        timer = self.timeout_keep_alive_task
-        return None if timer is None or self.waits_for is not None else timer.when()
+        """Since when the connection is kept alive for nothing, in seconds of the loop's clock."""
+        return None if self.waits_for is not None else self._idle_since
 
     def cut(self) -> None:
         """End the connection without a word."""
@@ -87,7 +87,7 @@ class TimedProtocol(HttpToolsProtocol):
         """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
         if self._last_words is not None:
             return
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self.is_silent = False
         if self.waits_for is not None:
             self._header_bytes += len(data)
@@ -193,7 +193,10 @@ class TimedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is dropped (RFC 9110, 6.5.1)."""
         if self.waits_for == "headers" and self._lane is None:
-            super().on_header(name, value)
+            name = name.lower()
+            self.headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; what comes between pieces, or behind the last, counts as headers do."""
@@ -232,7 +235,13 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle_since = self.loop.time()  # ``sweep`` looks at it: a timer for each answer is dear
         if self.waits_for is not None:
             self._wait_for(self.waits_for)
         if self._last_words is not None:
@@ -249,6 +258,8 @@ class TimedProtocol(HttpToolsProtocol):
             return
         waits_for = self.waits_for
         if waits_for is None:
+            if self._idle_since is not None and now - self._idle_since >= _KEEP_ALIVE_S:
+                self.transport.close()
             return
         limit_s = limits[waits_for]
         if self._late and waits_for == "headers":
@@ -350,7 +361,6 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_FLUSH_S,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -44,6 +45,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - the owner's code may raise anything
         _report_failure(sock, error, final=final)
         sys.exit(1)
+    gc.freeze()  # what the model is made of stays: no collection has to look through it during a run
     outbox = Outbox(sock, codec, hands_over=spec.repeatable)
     weigh = runner.weigh if spec.max_weight < inf else _weightless
     ready = pack_json(Kind.READY, json.dumps({"load_s": time.monotonic() - began}).encode())
