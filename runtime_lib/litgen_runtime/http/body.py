@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from litgen_runtime.upload import Upload
 from litgen_runtime.validation import refusal
 
 _CHECKED_BYTES = 65_536
-_INLINE_BYTES = 1_048_576
+INLINE_BYTES = 1_048_576
 _PIECE_BYTES = 262_144
 
 
@@ -160,11 +160,13 @@ class RawReader(Reader):
         try:
             async for chunk in _chunks(receive):
                 arrival.take(len(chunk))
+                if 0 < len(chunk) == arrival.expected <= INLINE_BYTES:
+                    return inline_body(content_type, chunk)
                 data += chunk
-                if len(data) >= _PIECE_BYTES and max(arrival.size, arrival.expected) > _INLINE_BYTES:
+                if len(data) >= _PIECE_BYTES and max(arrival.size, arrival.expected) > INLINE_BYTES:
                     await file.write(data)
                     data = bytearray()
-            if arrival.size <= _INLINE_BYTES:
+            if arrival.size <= INLINE_BYTES:
                 return inline_body(content_type, data)
             return await file.finish(data)
         except BaseException:
@@ -196,7 +198,7 @@ class Arrival:
             PayloadTooLarge: it says that the body is over the limit.
             QueueFull: so many bytes have no room.
         """
-        self.expected = int(declared) if declared is not None and declared.isdigit() else 0
+        self.expected = 0 if declared is None or not declared.isdigit() else int(declared)
         self._hold(self.expected)
 
     def take(self, count: int) -> None:
@@ -250,6 +252,14 @@ def too_large(limit: int, key: str) -> PayloadTooLarge:
         f"The body is larger than this service's {key} of {limit} bytes. Send less, or ask its owner.",
         {"Connection": "close"},
     )
+
+
+def declared_size(headers: Iterable[tuple[bytes, bytes]]) -> float:
+    """Return the Content-Length of a request, in bytes; ``inf`` if there is none that is a number."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return inf
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -23,6 +23,7 @@ from litgen_runtime.errors import (
     TooManyRequests,
     UnsupportedCoding,
 )
+from litgen_runtime.http.body import INLINE_BYTES, declared_size
 from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lane import Exchange
@@ -58,6 +59,7 @@ class TimedProtocol(HttpToolsProtocol):
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
     _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
     _body: bytes = b""  # of that one
+    _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
     _upgrading = False
@@ -157,10 +159,10 @@ class TimedProtocol(HttpToolsProtocol):
 
     def _leave_lane(self) -> None:
         """The rest of the body is still to come: that is for ASGI."""
-        body, self._lane = self._body, None
+        body, self._lane, self._body = self._body, None, b""
         self._enter_asgi()
         if body:
-            super().on_body(body)
+            self.on_body(body)
 
     def _enter_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -171,6 +173,7 @@ class TimedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._late:
             self.cycle.keep_alive = False
+        self._gathers = self.url in self._lanes and declared_size(headers) <= INLINE_BYTES
         self._wait_for("body")
 
     def _refusal(self) -> RequestError | None:
@@ -203,6 +206,8 @@ class TimedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         if self._lane is not None:
             self._body += body
+        elif self._gathers:
+            self.cycle.body += body
         else:
             super().on_body(body)
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 KILL_GRACE_S = 5.0
 NO_ROOM_S = 1.0
+_LINE_BYTES = 2_097_152
 _CAUSES = {f"exit code {BROKEN_EXIT_CODE}": "CUDA context is broken"}
 
 
@@ -175,6 +176,8 @@ class Workers:
         spec = place.spec
         process = Process(next(self._numbers), place, self._recyclings[spec.endpoint].new())
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LINE_BYTES)  # as far as the system allows
         with ours, theirs:
             process.pid = self._children.spawn(
                 "litgen_runtime.worker",

@@ -95,11 +95,11 @@ def content_key(body: bytes) -> bytes:
     return key.digest()
 
 
-def unpack_body(body: bytes) -> Sent:
+def unpack_body(body: bytes | memoryview) -> Sent:
     """Return what a worker is told of a body."""
     on_disk, length, size = _HEAD.unpack_from(body)
     start = _HEAD.size + length
-    content_type = body[_HEAD.size : start].decode("latin-1")
+    content_type, rest = bytes(body[_HEAD.size : start]).decode("latin-1"), bytes(body[start:])
     if on_disk:
-        return Sent(content_type, size, path=body[start:].decode("utf-8", "surrogateescape"))
-    return Sent(content_type, size, data=body[start:])
+        return Sent(content_type, size, path=rest.decode("utf-8", "surrogateescape"))
+    return Sent(content_type, size, data=rest)

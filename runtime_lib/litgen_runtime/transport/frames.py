@@ -45,7 +45,7 @@ class Run(NamedTuple):
 
     id: int
     deadline: float
-    body: bytes
+    body: bytes | memoryview
 
 
 class Result(NamedTuple):
@@ -71,7 +71,7 @@ def cost_of(item: bytes) -> int:
 def pack_runs(runs: Sequence[Run]) -> list[bytes]:
     """Return the buffers of one RUN frame."""
     records = [_RUN.pack(run.id, run.deadline, len(run.body)) for run in runs]
-    return _packed(Kind.RUN, records, [run.body for run in runs])
+    return _packed(Kind.RUN, records, [bytes(run.body) for run in runs])
 
 
 def pack_results(results: Sequence[Result]) -> list[bytes]:
@@ -91,11 +91,11 @@ def pack_json(kind: Kind, text: bytes) -> bytes:
 
 
 def unpack_runs(frame: Frame) -> list[Run]:
-    """Return the requests of a RUN frame."""
+    """Return the requests of a RUN frame, whose bodies are parts of it: a large one is not copied here."""
     start = frame.records * _RUN.size
     runs = []
     for key, deadline, size in _RUN.iter_unpack(frame.payload[:start]):
-        runs.append(Run(key, deadline, bytes(frame.payload[start : start + size])))
+        runs.append(Run(key, deadline, frame.payload[start : start + size]))
         start += size
     return runs
 
@@ -159,29 +159,27 @@ class FrameReader:
     """Cuts a byte stream into frames, however the bytes arrive."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._parts: list[bytes] = []
+        self._held = 0  # bytes in the parts
+        self._needed = 0  # bytes until there is something to be cut off
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take what arrived and yield the frames that are complete."""
-        if self._buffer:
-            self._buffer += data
-            data = bytes(self._buffer) if self._complete() else b""
-            if not data:
+        if self._parts:
+            self._parts.append(data)
+            self._held += len(data)
+            if self._held < self._needed:  # a large frame is put together once, not at each arrival
                 return
-            self._buffer.clear()
-        view, start = memoryview(data), 0
+            data = b"".join(self._parts)
+            self._parts = []
+        view, start, needed = memoryview(data), 0, _HEADER.size
         while len(data) - start >= _HEADER.size:
             size, kind, records = _HEADER.unpack_from(data, start)
-            end = start + _HEADER.size + size
-            if end > len(data):
+            needed = _HEADER.size + size
+            if len(data) - start < needed:
                 break
-            yield Frame(Kind(kind), records, view[start + _HEADER.size : end])
-            start = end
-        self._buffer += view[start:]
-
-    def _complete(self) -> bool:
-        """Whether the first frame is all there: a large one is not copied at each arrival."""
-        if len(self._buffer) < _HEADER.size:
-            return False
-        size: int = _HEADER.unpack_from(self._buffer)[0]
-        return len(self._buffer) >= _HEADER.size + size
+            yield Frame(Kind(kind), records, view[start + _HEADER.size : start + needed])
+            start, needed = start + needed, _HEADER.size
+        if start < len(data):
+            rest = data[start:] if start else data
+            self._parts, self._held, self._needed = [rest], len(rest), needed

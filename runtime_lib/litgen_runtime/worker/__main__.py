@@ -53,7 +53,8 @@ def main() -> None:
     if spec.max_streams:
         streams = Streams(runner, codec, outbox)
         _tell(sock, ready)
-        Line(sock, codec, weigh, streams, outbox).start(beside=True)
+        line = Line(sock, codec, weigh, streams, outbox)
+        line.start(beside=True)
         streams.run()
     else:
         batches = Batches(spec, runner, outbox)
@@ -64,6 +65,7 @@ def main() -> None:
     outbox.finish()
     if runner.broken:
         os._exit(BROKEN_EXIT_CODE)  # destructors would call into the broken context
+    line.finish()
     runner.close()
 
 

@@ -30,7 +30,7 @@ class Codec:
         self._response_type = response
         self._written: Callable[[Any], bytes] = _raw if response is bytes else self._json
 
-    def decode(self, body: bytes) -> Any:
+    def decode(self, body: bytes | memoryview) -> Any:
         """Return the request of a body.
 
         Raises:
@@ -39,7 +39,7 @@ class Codec:
         if self._read is not None:
             return self._read(body)
         try:
-            return self._request.validate_json(body)
+            return self._request.validate_json(bytes(body))
         except ValidationError as error:
             raise refusal(error) from None
 

@@ -76,7 +76,14 @@ class Line:
             beside: in another thread for good. Otherwise the running thread calls ``read`` when it has nothing to run.
         """
         target = self._read_on if beside else self._stand_in
-        threading.Thread(target=target, name="line-reader", daemon=True).start()
+        self._reader = threading.Thread(target=target, name="line-reader", daemon=True)
+        self._reader.start()
+
+    def finish(self) -> None:
+        """Wait for the other thread's end, once the line has ended: frameworks do not bear one in the last moments."""
+        if self._look.locked():
+            self._look.release()
+        self._reader.join()
 
     def read(self, at_most_s: float | None = None) -> None:
         """Wait for what comes next and take it; called by the running thread, for as long as nothing is to be run.

@@ -13,7 +13,7 @@ from litgen_runtime.upload import File, InMemory, OnDisk, Upload
 _DEFAULT_TYPE = "application/octet-stream"
 
 
-def raw_reader(request: Any) -> Callable[[bytes], Any] | None:
+def raw_reader(request: Any) -> Callable[[bytes | memoryview], Any] | None:
     """Return what turns a body into a request of this type; None for a type that is sent as JSON."""
     if request is Upload:
         from litgen_runtime.worker import forms  # its parser is needed here alone
@@ -22,7 +22,7 @@ def raw_reader(request: Any) -> Callable[[bytes], Any] | None:
     return _read_bytes if request is bytes else None
 
 
-def _read_bytes(body: bytes) -> bytes:
+def _read_bytes(body: bytes | memoryview) -> bytes:
     sent = unpack_body(body)
     if sent.path is None:
         return sent.data
@@ -32,7 +32,7 @@ def _read_bytes(body: bytes) -> bytes:
         raise _gone() from None
 
 
-def _read_upload(body: bytes, forms: Any) -> Upload:
+def _read_upload(body: bytes | memoryview, forms: Any) -> Upload:
     sent = unpack_body(body)
     try:
         content = InMemory(sent.data) if sent.path is None else OnDisk(sent.path)

@@ -166,12 +166,12 @@ class FakeWorker:
 
     def finish(self, run_s: float = 0.01) -> None:
         """Answer the batch: each body comes back."""
-        self.answer([Result(run.id, 200, run_s, run.body) for run in self.running.values()])
+        self.answer([Result(run.id, 200, run_s, bytes(run.body)) for run in self.running.values()])
         self.running.clear()
 
     def echo(self) -> None:
         """Answer everything at once, as an unbatched worker does: without saying that it has started."""
-        self.answer([Result(run.id, 200, 0.01, run.body) for run in self.waiting.values()])
+        self.answer([Result(run.id, 200, 0.01, bytes(run.body)) for run in self.waiting.values()])
         self.waiting.clear()
 
     def drop(self) -> None:
