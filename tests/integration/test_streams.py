@@ -27,6 +27,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     endpoints = {
         "flow": flow("/flow"),
         "short": flow("/short", timeout_s=1.0, kill_grace_s=0.5),
+        "limited": flow("/limited", "flows:Async", timeout_s=False, run_limit_s=1.0),
         "single": flow("/single", streaming={"max_streams": 1}, timeout_s=1.0),
         "bad_item": flow("/bad-item", "flows:BadItem"),
         "waiting": flow("/waiting", "flows:Async", {"max_streams": 4, "keep_alive_s": 0.1}),
@@ -167,6 +168,17 @@ def test_a_stream_that_hangs(service: Running) -> None:
 
     assert eventually(served)
     assert "run_limit_s" in service.log()
+
+
+def test_a_run_limit_stops_one_stream_alone(service: Running) -> None:
+    """Without a timeout too, what runs for too long is ended with an event, and its neighbours go on."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        late = pool.submit(service.post, "/limited", {"do": "", "number": 600, "seconds": 0.1})
+        time.sleep(0.6)
+        neighbour = service.post("/limited", {"do": "", "number": 6, "seconds": 0.1})
+        assert [name for name, _ in events(neighbour.text)] == ["message"] * 6
+        name, problem = events(late.result(timeout=10).text)[-1]
+        assert (name, problem["code"]) == ("error", "run-too-long")
 
 
 def arrivals(service: Running, path: str, body: dict[str, Any]) -> list[float]:

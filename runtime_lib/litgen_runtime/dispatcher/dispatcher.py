@@ -208,7 +208,9 @@ class Dispatcher:
         results = unpack_results(frame)
         for result in results:
             ticket = line.finish(result, now)
-            if result.status != DROPPED:
+            if result.status == DROPPED:
+                self._settle_dropped(ticket)
+            else:
                 self._last_run = now
                 self._note_run(result.run_s, line.lag_s)
                 self._settle(ticket, result)
@@ -306,6 +308,11 @@ class Dispatcher:
         ticket.settle(refusals.hopeless(self.name, remaining_s, run_s, needed_s))
         return True
 
+    def _settle_dropped(self, ticket: Ticket) -> None:
+        """Answer what a worker has stopped or left out, though its client still waits."""
+        if ticket.is_open and ticket.started is not None:
+            ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
+
     def _settle(self, ticket: Ticket, result: Result) -> None:
         if ticket.settle(result) or result.status == 200:
             return
@@ -340,6 +347,7 @@ class Dispatcher:
             ticket.settle(refusals.kills_workers(self.name, ticket.attempt))
         elif ticket.is_open:
             ticket.attempt += 1
+            ticket.start_by = ticket.deadline  # it has begun in time once
             ticket.line = ticket.sent = ticket.started = None
             self._waiting.suspect(ticket)
 
@@ -353,12 +361,12 @@ class Dispatcher:
         self._sweeping = False
         now, limit_s = time.monotonic(), self._settings.run_limit
         for line in self._lines.values():
-            ran_s = line.ran_for(now)
-            if ran_s > limit_s and not line.told:
+            overdue = line.overdue(now, limit_s)
+            if overdue and not line.told:
                 line.told = True
-                line.cancel(line.running())
-            if ran_s > limit_s + self._settings.kill_grace_s and not line.doomed:
-                line.doomed, line.load.retired = frozenset(line.running()), True
+                line.cancel(overdue)
+            if line.overdue(now, limit_s + self._settings.kill_grace_s) and not line.doomed:
+                line.doomed, line.load.retired = frozenset(overdue), True
                 self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")
         if any(line.tickets for line in self._lines.values()):
             self._sweep_soon()

@@ -142,6 +142,11 @@ class WorkerLine(asyncio.Protocol):
         self.note_running(now)
         return max((now - (ticket.started or now) for ticket in self.running()), default=0.0)
 
+    def overdue(self, now: float, limit_s: float) -> list[Ticket]:
+        """Return what has run for longer than so many seconds; of streams, each has a time of its own."""
+        self.note_running(now)
+        return [ticket for ticket in self.running() if now - (ticket.started or now) > limit_s]
+
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""
         if self._transport is not None:

@@ -73,7 +73,9 @@ class TimedProtocol(HttpToolsProtocol):
     @property
     def idle_since(self) -> float | None:
         """Since when the connection is kept alive for nothing, in seconds of the loop's clock."""
-        return None if self.waits_for is not None else self._idle_since
+        if self.waits_for is not None or self.transport.get_write_buffer_size():
+            return None  # it begins to ask, or has not taken its answer
+        return self._idle_since
 
     def cut(self) -> None:
         """End the connection without a word."""
@@ -207,7 +209,8 @@ class TimedProtocol(HttpToolsProtocol):
         if self._lane is not None:
             self._body += body
         elif self._gathers:
-            self.cycle.body += body
+            if not self.cycle.response_complete:
+                self.cycle.body += body
         else:
             super().on_body(body)
 

@@ -55,15 +55,15 @@ class Batches:
             poll = self._inbox.poll(now)
             for key in poll.dropped:
                 self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
-            if poll.batch:
-                self._run(poll.batch)
-            elif not poll.dropped:
+            if poll.batch and not self._run(poll.batch):
+                return  # what is unanswered runs again alone, as after any death
+            if not poll.batch and not poll.dropped:
                 line.read(None if poll.wake_at is None else max(poll.wake_at - now, 0.0))
         if self._runner.broken:
             self._outbox.put(pack_json(Kind.ENDING, b"{}"), here=True)
 
-    def _run(self, batch: Batch[int, Any]) -> None:
-        """Run one batch and answer it.
+    def _run(self, batch: Batch[int, Any]) -> bool:
+        """Run one batch and answer it; False if it is left unanswered.
 
         A batch of several that broke the CUDA context is left unanswered if it may run again: as after any death its
         requests run again alone, so that only the one to blame fails.
@@ -76,6 +76,7 @@ class Batches:
         outcomes = self._runner.predict([request for _, request in batch.items])
         run_s = time.monotonic() - began
         if self._runner.broken and self._repeatable and len(keys) > 1:
-            return
+            return False
         answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
         self._outbox.put(answers, here=self._inbox.is_empty)
+        return True

@@ -91,7 +91,7 @@ class Outbox:
             while not self._queue.empty():
                 waiting.append(self._queue.get())
             items = [item for _, item in waiting]
-            finished = items[-1] is None
+            finished = None in items
             with self._turn:
                 self._send(items)
             self._written += sum(in_order for in_order, _ in waiting)
