@@ -9,11 +9,11 @@ from uvicorn.server import ServerState
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.body import JsonReader
+from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
-from litgen_runtime.http.server import TimedProtocol
 from tests.unit.runtime.fakes import FakeTransport, FakeWorker, run, turns
 from tests.unit.runtime.mini import Ask, choices
 

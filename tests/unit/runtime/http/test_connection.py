@@ -8,9 +8,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
-from litgen_runtime.http.server import TimedProtocol
 from tests.unit.runtime.fakes import FakeTransport, run, turns
 
 LIMITS = {"headers": 10.0, "body": 30.0, "reading": 20.0}

@@ -1,0 +1,335 @@
+"""One connection: uvicorn's, with the time limits and the manners towards slow clients that it has not by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from litgen_runtime.errors import (
+    ClientTooSlow,
+    HeadersTooLarge,
+    InvalidJSON,
+    RequestError,
+    TooManyRequests,
+    UnsupportedCoding,
+)
+from litgen_runtime.http.body import INLINE_BYTES, declared_size
+from litgen_runtime.http.crowd import Crowd
+from litgen_runtime.http.door import Door
+from litgen_runtime.http.lane import Exchange
+from litgen_runtime.http.messages import Answer, request_id_of
+from litgen_runtime.http.probes import PATHS
+
+_MAX_HEADER_BYTES = 65_536
+_MAX_PIPELINED = 64
+_LATE_S = 1.0  # for the headers of a connection beyond the bound
+_PROBES = frozenset(path.encode() for path in PATHS)
+_KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s), so that they close first
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """One connection that knows since when it waits for the client, and for what.
+
+    Args:
+        crowd: every connection, within its bound.
+        lanes: the endpoints that may be reached without ASGI, by exact URL.
+    """
+
+    is_silent = True  # the client has sent nothing yet
+    waits_for: str | None = "headers"  # headers, body
+    waits_since = 0.0
+    on_lost: Callable[[], None] | None = None  # told when the client leaves before it has its answer
+    _idle_since: float | None = None
+    _unread_since: float | None = None
+    _header_bytes = 0
+    _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
+    _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
+    _body: bytes = b""  # of that one
+    _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
+    _began = False  # a request, with the latest bytes
+    _last_words: RequestError | None = None  # to be said once everything before is answered
+    _upgrading = False
+    _late = False  # came when there were as many connections as there may be
+
+    def __init__(self, *args: Any, crowd: Crowd, lanes: Mapping[bytes, Door], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lanes = lanes
+        self._crowd = crowd
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when the connection is kept alive for nothing, in seconds of the loop's clock."""
+        if self.waits_for is not None or self.transport.get_write_buffer_size():
+            return None  # it begins to ask, or has not taken its answer
+        return self._idle_since
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait_for("headers")
+        self._late = not self._crowd.enter(self, self.waits_since)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
+        if self._last_words is not None:
+            return
+        self._idle_since = None
+        self.is_silent = False
+        if self.waits_for is not None:
+            self._header_bytes += len(data)
+        self._began = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._upgrading:
+                self._decline_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        if self._lane is not None:
+            self._leave_lane()
+        if not (self.waits_for or self._began or self.transport.is_closing()) and self.cycle.response_complete:
+            self._wait_for("headers")  # bytes that begin no request, such as an empty line
+        if self.waits_for is not None and self._header_bytes > _MAX_HEADER_BYTES:
+            self.refuse(_headers_too_large())
+
+    def eof_received(self) -> None:
+        """Take the client's last byte for its leave: nobody is written to, and whoever works for it is told."""
+        if self.on_lost is not None:
+            self.on_lost()
+        for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of every request, pipelined ones too."""
+        self._crowd.leave(self)
+        self.eof_received()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Wait for the headers of the next request on this connection."""
+        self._began = True
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self._wait_for("headers")
+
+    def on_headers_complete(self) -> None:
+        """Wait for the body."""
+        self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._upgrading:
+            return
+        refusal = self._refusal()
+        if refusal is not None:
+            self.refuse(refusal)
+            raise ValueError  # ends the parser
+        self._header_bytes = 0
+        lane = self._lanes.get(self.url)
+        if lane is None or not self._may_take_lane():
+            self._enter_asgi()
+        else:
+            self._lane, self._body = lane, b""
+
+    def _may_take_lane(self) -> bool:
+        """Whether nothing about this request needs more than its headers, its bytes and an answer."""
+        return (
+            (self._answering is None or self.cycle.response_complete)
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not self.expect_100_continue
+            and not self._late
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        )
+
+    def _leave_lane(self) -> None:
+        """The rest of the body is still to come: that is for ASGI."""
+        body, self._lane, self._body = self._body, None, b""
+        self._enter_asgi()
+        if body:
+            self.on_body(body)
+
+    def _enter_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()  # makes the scope, and forgets what was read
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        self.scope["litgen.connection"] = self  # type: ignore[typeddict-unknown-key]  # for the door
+        super().on_headers_complete()
+        if self._late:
+            self.cycle.keep_alive = False
+        self._gathers = self.url in self._lanes and declared_size(headers) <= INLINE_BYTES
+        self._wait_for("body")
+
+    def _refusal(self) -> RequestError | None:
+        """Return why the app is not to see a request whose headers are complete."""
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            return _too_many_pipelined()
+        size = len(self.url)
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                return _unsupported(value)
+        if size > _MAX_HEADER_BYTES:
+            return _headers_too_large()
+        if self._late:
+            self._late = not self._crowd.may_stay(self)
+            if self._late and self.url.partition(b"?")[0] not in _PROBES:
+                return self._crowd.refusal()
+        return None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is dropped (RFC 9110, 6.5.1)."""
+        if self.waits_for == "headers" and self._lane is None:
+            name = name.lower()
+            self.headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; what comes between pieces, or behind the last, counts as headers do."""
+        self._header_bytes = 0
+        if self._lane is not None:
+            self._body += body
+        elif self._gathers:
+            if not self.cycle.response_complete:
+                self.cycle.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for nothing: it is our turn."""
+        if self._upgrading:
+            return
+        self.waits_for = None
+        if self._lane is None:
+            super().on_message_complete()
+            if self.flow.read_paused and self.cycle is self._answering:  # by a large body: its sender may leave
+                self.flow.resume_reading()
+            return
+        lane, self._lane = self._lane, None
+        exchange = Exchange(self, lane, self.headers, keep_alive=self.parser.should_keep_alive())
+        self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
+        body, self._body = self._body, b""  # an idle connection must not hold what came over it
+        exchange.begin(body)
+
+    def respond(self, answer: Answer, request_id: bytes) -> None:
+        """Write the answer of the request on the short way."""
+        lines = [*self.server_state.default_headers, *answer.lines(request_id)]
+        if not self.cycle.keep_alive and "Connection" not in answer.headers:
+            lines.append((b"connection", b"close"))
+        head = b"".join([b"%s: %s\r\n" % line for line in lines])
+        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[answer.status], head, answer.body))
+        if not self.cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle_since = self.loop.time()  # ``sweep`` looks at it: a timer for each answer is dear
+        if self.waits_for is not None:
+            self._wait_for(self.waits_for)
+        if self._last_words is not None:
+            self.refuse(self._last_words)
+
+    def sweep(self, now: float, limits: dict[str, float]) -> None:
+        """Cut a client that has been waited for too long."""
+        if not self.transport.get_write_buffer_size():
+            self._unread_since = None
+        elif self._unread_since is None:
+            self._unread_since = now
+        elif now - self._unread_since >= limits["reading"]:
+            self.transport.abort()
+            return
+        waits_for = self.waits_for
+        if waits_for is None:
+            if self._idle_since is not None and now - self._idle_since >= _KEEP_ALIVE_S:
+                self.transport.close()
+            return
+        limit_s = limits[waits_for]
+        if self._late and waits_for == "headers":
+            limit_s = min(limit_s, _LATE_S)
+        if now - self.waits_since >= limit_s and not self._behind():
+            self.refuse(ClientTooSlow(f"The request's {waits_for} did not arrive within {limit_s:g} s. Send faster."))
+
+    def progressed(self) -> None:
+        """The client takes what is written: its time for that begins anew."""
+        self._unread_since = None
+
+    def refuse(self, error: RequestError) -> None:
+        """Answer outside of the app, where there is no whole request, and close."""
+        if self.transport.is_closing():
+            return
+        if self._behind():
+            self._last_words = self._last_words or error
+            self.flow.pause_reading()
+            return
+        if self.waits_for != "body" or not self.cycle.response_started:
+            request_id = request_id_of(dict(self.headers).get(b"x-request-id") if self.waits_for == "body" else None)
+            body = error.problem(request_id.decode())
+            lines = [
+                f"HTTP/1.1 {error.status} {error.title}",
+                "content-type: application/problem+json",
+                f"content-length: {len(body)}",
+                f"x-request-id: {request_id.decode()}",
+                *(f"{name.lower()}: {value}" for name, value in error.headers.items()),
+                "connection: close",
+            ]
+            self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+        self.eof_received()
+        self.waits_for = None
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        error = InvalidJSON("This is not a valid HTTP/1.1 request. Use an HTTP client.")
+        error.code, error.title = "invalid-http", "Bad request"
+        self.refuse(error)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _behind(self) -> bool:
+        """Whether the client's last bytes come behind a request that is still being answered."""
+        if self._answering is None or self._answering.response_complete:
+            return False
+        return self.waits_for != "body" or self._answering is not self.cycle
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again without its offer of another protocol, after which the parser skips the body."""
+        headers = b"".join(name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade")
+        version = self.parser.get_http_version().encode()
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (self.parser.get_method(), self.url, version, headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.data_received(head + rest)
+
+    def _wait_for(self, what: str) -> None:
+        self.waits_for = what
+        self.waits_since = self.loop.time()
+
+
+def _too_many_pipelined() -> TooManyRequests:
+    return TooManyRequests(f"More than {_MAX_PIPELINED} requests wait on this connection. Read the answers first.")
+
+
+def _unsupported(coding: bytes) -> UnsupportedCoding:
+    return UnsupportedCoding(f"The Transfer-Encoding is {coding[:80].decode('latin-1')!r}; send it as chunked alone.")
+
+
+def _headers_too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less.")
