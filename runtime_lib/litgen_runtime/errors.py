@@ -100,9 +100,13 @@ class RequestError(LitgenError):
 
     @staticmethod
     def from_json(text: bytes) -> RequestError:
-        """Read what ``to_json`` wrote: the same answer, without the class that gave it."""
+        """Read what ``to_json`` wrote: the same answer, without the class that gave it.
+
+        Headers that cannot be sent are left out: an owner's code may have added them after the error was made.
+        """
         members = json.loads(text)
-        error = RequestError(members["detail"], members["headers"], members["log"], **members["extra"])
+        headers = {name: value for name, value in members["headers"].items() if _sendable(name, value)}
+        error = RequestError(members["detail"], headers, members["log"], **members["extra"])
         error.status, error.code, error.title = (members["status"], members["code"], members["title"])
         return error
 

@@ -85,7 +85,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.is_silent = False
         if self.waits_for is not None:
             self._header_bytes += len(data)
-        self._began = False
+        self._began, waited_for = False, self.waits_for
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -96,7 +96,10 @@ class TimedProtocol(HttpToolsProtocol):
         if self._lane is not None:
             self._leave_lane()
         if not (self.waits_for or self._began or self.transport.is_closing()) and self.cycle.response_complete:
-            self._wait_for("headers")  # bytes that begin no request, such as an empty line
+            if waited_for == "body":
+                self._idle_since = self.loop.time()  # the rest of a request that was refused before
+            else:
+                self._wait_for("headers")  # bytes that begin no request, such as an empty line
         if self.waits_for is not None and self._header_bytes > _MAX_HEADER_BYTES:
             self.refuse(_headers_too_large())
 

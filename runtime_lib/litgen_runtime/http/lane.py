@@ -60,8 +60,13 @@ class Exchange:
 
     def _done(self) -> None:
         ticket, self._ticket = self._ticket, None  # an idle connection must not hold what went over it
-        if ticket is not None:
-            self._respond(self._door.answer(self._call, ticket))
+        if ticket is None:
+            return
+        try:
+            answer = self._door.answer(self._call, ticket)
+        except Exception as error:  # noqa: BLE001 - one bad answer must not end the line that it came over
+            answer = self._door.refuse(self._call, error)
+        self._respond(answer)
 
     def _respond(self, answer: Answer | None) -> None:
         self.response_started = self.response_complete = True

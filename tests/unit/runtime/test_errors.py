@@ -154,3 +154,10 @@ def test_headers_are_copied() -> None:
     headers = {"Retry-After": "5"}
     QueueFull("Full.", headers).headers["X"] = "y"
     assert headers == {"Retry-After": "5"}
+
+
+def test_headers_that_came_later_are_checked_too() -> None:
+    """What an owner's code adds to an error that is already made splits no answer."""
+    error = HTTPError(400, "No.", {"X-Good": "1"})
+    error.headers |= {"X-Bad": "a\r\nSet-Cookie: b", "Content-Length": "3"}
+    assert RequestError.from_json(error.to_json()).headers == {"X-Good": "1"}

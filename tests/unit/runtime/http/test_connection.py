@@ -321,3 +321,19 @@ def test_answer_frames_itself() -> None:
         assert headers[b"x-request-id"] in body
 
     connected(test)
+
+
+def test_the_rest_of_a_refused_request() -> None:
+    """A body that still comes after its request was refused leaves an idle connection, not one that owes headers."""
+
+    async def test(client: Connection) -> None:
+        client.protocol.data_received(POST + b"ab")
+        cycle = client.protocol.cycle
+        await cycle.send({"type": "http.response.start", "status": 415, "headers": [(b"content-length", b"0")]})
+        await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+        client.protocol.data_received(b"cd")
+        assert client.protocol.idle_since is not None
+        client.sweep(20.0)
+        assert b" 408 " not in client.answer
+
+    connected(test)

@@ -14,6 +14,7 @@ from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
+from litgen_runtime.transport.frames import Result
 from tests.unit.runtime.fakes import FakeTransport, FakeWorker, run, turns
 from tests.unit.runtime.mini import Ask, choices
 
@@ -241,5 +242,24 @@ def test_a_client_that_reads_nothing() -> None:
         client.protocol.resume_writing()
         await turns(5)
         assert client.statuses == [200]
+
+    with_client(test)
+
+
+def test_an_answer_that_cannot_be_made() -> None:
+    """It is a 500 for its own client, and the worker's line lives on."""
+
+    async def test(client: Client) -> None:
+        client.protocol.data_received(post())
+        await turns()
+        client.worker.read()
+        (run_,) = client.worker.waiting.values()
+        client.worker.answer([Result(run_.id, 500, 0.1, b"no JSON")])
+        await turns()
+        assert client.statuses == [500]
+        client.worker.waiting.clear()
+        client.protocol.data_received(post())
+        await client.works()
+        assert client.statuses == [500, 200]
 
     with_client(test)
