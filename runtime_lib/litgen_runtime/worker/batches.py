@@ -10,7 +10,7 @@ from litgen_runtime.batching import Batch, Batcher
 from litgen_runtime.transport.frames import DROPPED, Kind, Result, pack_batch, pack_json
 from litgen_runtime.worker.inbox import Arrival, Inbox
 from litgen_runtime.worker.line import Line
-from litgen_runtime.worker.outbox import Outbox
+from litgen_runtime.worker.outbox import Answers, Outbox
 from litgen_runtime.worker.runner import Runner
 from litgen_runtime.worker.spec import WorkerSpec
 
@@ -77,6 +77,5 @@ class Batches:
         run_s = time.monotonic() - began
         if self._runner.broken and self._repeatable and len(keys) > 1:
             return False
-        answers = [(key, run_s, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
-        self._outbox.put(answers, here=self._inbox.is_empty)
+        self._outbox.put(Answers(batch.items, outcomes, run_s), here=self._inbox.is_empty)
         return True

@@ -109,13 +109,16 @@ class Line:
 
     def _stand_in(self) -> None:
         """Look now and then, for as long as anything runs at all, whether a run takes long; then read beside it."""
-        quiet = 0
+        quiet, rest_s = 0, _MOMENT_S
         while not self._ended:
-            time.sleep(_MOMENT_S)
-            busy_since = self._busy_since
+            time.sleep(rest_s)
+            busy_since, rest_s = self._busy_since, _MOMENT_S
             quiet = 0 if busy_since else quiet + 1
-            if busy_since and time.monotonic() - busy_since >= _MOMENT_S:
-                self._read_beside()
+            if busy_since:
+                rest_s = busy_since + _MOMENT_S - time.monotonic()
+                if rest_s <= 0:
+                    self._read_beside()
+                    rest_s = _MOMENT_S
             elif quiet == _QUIET:
                 quiet = 0
                 self._nobody_looks = True

@@ -13,7 +13,16 @@ from typing import Any, NamedTuple, TypeAlias
 from litgen_runtime.transport.frames import Result, pack_chunks, pack_results
 from litgen_runtime.worker.codec import Codec
 
-Outcomes: TypeAlias = list[tuple[int, float, Any]]  # id, seconds run, what predict returned or raised
+
+class Answers(NamedTuple):
+    """What came of a batch: for each (id, request) in it what ``predict`` returned or raised, after so many seconds.
+
+    The requests are here to be let go of by whoever writes: what a large one is made of takes long to free.
+    """
+
+    items: Sequence[tuple[int, Any]]
+    outcomes: Sequence[Any]
+    run_s: float
 
 
 class Chunk(NamedTuple):
@@ -23,7 +32,7 @@ class Chunk(NamedTuple):
     body: bytes
 
 
-Item: TypeAlias = bytes | Outcomes | Chunk | Result | None
+Item: TypeAlias = bytes | Answers | Chunk | Result | None
 
 
 class Outbox:
@@ -52,7 +61,7 @@ class Outbox:
         """Begin to write."""
         self._writer.start()
 
-    def put(self, item: bytes | Outcomes | Chunk | Result, *, here: bool) -> None:
+    def put(self, item: bytes | Answers | Chunk | Result, *, here: bool) -> None:
         """Send something, in the order of these calls, all of which the running thread makes.
 
         Args:
@@ -102,7 +111,7 @@ class Outbox:
 
     def _packed(self, items: Sequence[Item]) -> list[bytes]:
         """Gather: one frame for all the answers between two notices, or for all the chunks between two answers."""
-        if len(items) == 1 and isinstance(items[0], list):  # the usual case
+        if len(items) == 1 and isinstance(items[0], Answers):  # the usual case
             return pack_results(self._results(items[0]))
         buffers: list[bytes] = []
         for kind, group in itertools.groupby(items, key=_kind):
@@ -116,8 +125,11 @@ class Outbox:
         return buffers
 
     def _results(self, item: Any) -> Sequence[Result]:
-        return (item,) if isinstance(item, Result) else [self._codec.encode(*outcome) for outcome in item]
+        if isinstance(item, Result):
+            return (item,)
+        outcomes = zip(item.items, item.outcomes, strict=True)
+        return [self._codec.encode(key, item.run_s, outcome) for (key, _), outcome in outcomes]
 
 
 def _kind(item: Item) -> type[Any]:
-    return Result if isinstance(item, list) else type(item)
+    return Result if isinstance(item, Answers) else type(item)

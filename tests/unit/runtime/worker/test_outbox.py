@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,7 @@ from litgen_runtime.transport.frames import (
     unpack_results,
 )
 from litgen_runtime.worker.codec import Codec
-from litgen_runtime.worker.outbox import Chunk, Outbox
+from litgen_runtime.worker.outbox import Answers, Chunk, Outbox
 from tests.unit.runtime.mini import Answer, Ask
 
 
@@ -45,11 +46,16 @@ def outbox(sock: socket.socket) -> Outbox:
     return Outbox(sock, Codec(Ask, Answer))
 
 
+def answers(run_s: float, *keys: int) -> Answers:
+    """Return what came of a batch of these: the answer to each is its number."""
+    return Answers([(key, None) for key in keys], [Answer(length=key) for key in keys], run_s)
+
+
 def test_order_of_notices_and_answers(ends: tuple[socket.socket, socket.socket]) -> None:
     """A notice that a batch has started comes before its answers, which all travel in one frame."""
     box = outbox(ends[1])
     box.put(pack_batch([1, 2], Reason.FULL), here=False)
-    box.put([(1, 0.5, Answer(length=1)), (2, 0.5, Answer(length=2))], here=True)  # behind what waits, all the same
+    box.put(answers(0.5, 1, 2), here=True)  # behind what waits, all the same
     box.put_aside(Result(3, DROPPED, 0.0, b""))
     box.put(pack_batch([4], Reason.WINDOW), here=False)
     box.start()
@@ -64,7 +70,7 @@ def test_order_of_notices_and_answers(ends: tuple[socket.socket, socket.socket])
 
 def test_written_here(ends: tuple[socket.socket, socket.socket]) -> None:
     """A thread that has time writes by itself: nothing else has to run for it."""
-    outbox(ends[1]).put([(1, 0.0, Answer(length=1))], here=True)
+    outbox(ends[1]).put(answers(0.0, 1), here=True)
     assert unpack_results(received(ends[0], 1)[0])[0].id == 1
 
 
@@ -88,7 +94,7 @@ def test_finish_writes_everything(ends: tuple[socket.socket, socket.socket]) -> 
     box = outbox(ends[1])
     box.start()
     for key in range(200):
-        box.put([(key, 0.0, Answer(length=key))], here=key % 3 == 0)
+        box.put(answers(0.0, key), here=key % 3 == 0)
     box.finish()
     results = [result for frame in received(ends[0], 200) for result in unpack_results(frame)]
     assert [result.id for result in results] == list(range(200))
@@ -99,15 +105,28 @@ def test_other_end_gone(ends: tuple[socket.socket, socket.socket]) -> None:
     box = outbox(ends[1])
     ends[0].close()
     box.start()
-    box.put([(1, 0.0, Answer(length=1))], here=True)
-    box.put([(2, 0.0, Answer(length=2))], here=False)
+    box.put(answers(0.0, 1), here=True)
+    box.put(answers(0.0, 2), here=False)
     box.finish()
 
 
 def test_nothing_is_handed_over(ends: tuple[socket.socket, socket.socket]) -> None:
     """Where nothing may run twice, all is written when ``put`` returns."""
     box = Outbox(ends[1], Codec(Ask, Answer), hands_over=False)
-    box.put([(1, 0.5, Answer(length=1))], here=False)
+    box.put(answers(0.5, 1), here=False)
     box.put_aside(Result(2, DROPPED, 0.0, b""))
     box.put(pack_batch([3], Reason.ALONE), here=False)
     assert sum(frame.records for frame in received(ends[0], 3)) == 3
+
+
+def test_requests_are_let_go(ends: tuple[socket.socket, socket.socket]) -> None:
+    """Who writes the answers holds the requests last: what they are made of is not freed between two runs."""
+    request = Answer(length=1)
+    box = outbox(ends[1])
+    box.put(Answers([(1, request)], [Answer(length=1)], 0.0), here=False)
+    gone = weakref.ref(request)
+    del request
+    assert gone() is not None
+    box.start()
+    box.finish()
+    assert gone() is None
