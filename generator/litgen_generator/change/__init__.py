@@ -1,1 +1,1 @@
-"""Changing a project that stands: what the template would give now, merged with what its owner made of it."""
+"""Changing a project that exists: what its owner wrote stays, what the template brings comes in."""
