@@ -1,4 +1,4 @@
-"""Puts the bundle of the template, and its notes, into the wheel: from a checkout, an sdist or a plain source folder."""
+"""Puts the template's bundle, and its notes, into the wheel: from a checkout, an sdist or a source folder."""
 
 import shutil
 import sys
