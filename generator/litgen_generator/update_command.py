@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+
 from litgen_generator import change_command, wizard
 from litgen_generator.answers.model import Answers
 from litgen_generator.answers.problems import Told, problems
