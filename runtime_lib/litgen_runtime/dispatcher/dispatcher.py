@@ -314,7 +314,10 @@ class Dispatcher:
             ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
-        if ticket.settle(result) or result.status == 200:
+        failed = result.status != 200
+        if failed and ticket.told:  # whatever a run that has been stopped raises
+            self._settle_dropped(ticket)
+        elif ticket.settle(result) or not failed:
             return
         error = RequestError.from_json(result.body)
         if error.log:
@@ -362,9 +365,11 @@ class Dispatcher:
         now, limit_s = time.monotonic(), self._settings.run_limit
         for line in self._lines.values():
             overdue = line.overdue(now, limit_s)
-            if overdue and not line.told:
-                line.told = True
-                line.cancel(overdue)
+            late = [ticket for ticket in overdue if not ticket.told]
+            for ticket in late:
+                ticket.told = True
+            if late:
+                line.cancel(late)
             if line.overdue(now, limit_s + self._settings.kill_grace_s) and not line.doomed:
                 line.doomed, line.load.retired = frozenset(overdue), True
                 self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")

@@ -60,7 +60,6 @@ class WorkerLine(asyncio.Protocol):
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
-        self.told = False  # what runs has been told to stop
         self.doomed: frozenset[Ticket] = frozenset()  # what ran on, for which the worker is being killed
         self.lag_s = 0.0  # how much longer than its run the latest answer took, from when the worker was free for it
         self.answered = 0
@@ -102,7 +101,7 @@ class WorkerLine(asyncio.Protocol):
 
     def hold(self, ticket: Ticket, now: float) -> None:
         """Note that a request goes to this worker."""
-        ticket.line, ticket.sent = self, now
+        ticket.line, ticket.sent, ticket.told = self, now, False
         self.tickets[ticket.id] = ticket
         self.load.send()
 
@@ -118,7 +117,6 @@ class WorkerLine(asyncio.Protocol):
         self.load.finish(result.run_s, started=self._tells_starts and ticket.started is not None)
         self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
         self._free_since = now
-        self.told = False
         self.answered += result.status != DROPPED
         self._end_if_done()
         return ticket

@@ -392,6 +392,32 @@ def test_a_run_past_its_limit() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("max_size", [None, 2])
+def test_a_run_that_fails_once_told_to_stop(max_size: int | None) -> None:
+    """Whatever it raises then is ``run-too-long``; a result counts, and so does what the next run raises."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=max_size, timeout_s=False, run_limit_s=1.0, kill_grace_s=9.0)
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(3)]
+        for ticket, status, late in zip(tickets, (500, 200, 500), (True, True, False), strict=True):
+            await turns()
+            worker.read()
+            if max_size:
+                worker.start(1)
+            await asyncio.sleep(1.1 if late else 0.5)
+            worker.running.clear()
+            worker.waiting.pop(ticket.id, None)
+            worker.answer([Result(ticket.id, status, 1.2, PredictFailed("No.").to_json())])
+        with pytest.raises(RunTooLong, match=r"was stopped\. .*endpoints\.embed\.run_limit_s"):
+            await tickets[0].wait()
+        assert [(await ticket.wait()).status for ticket in tickets[1:]] == [200, 500]
+        worker.read()
+        assert worker.cancelled == [ticket.id for ticket in tickets[:2]]
+
+    run(main())
+
+
 def test_death_before_ready() -> None:
     """A worker that dies while loading takes nothing with it."""
 
