@@ -48,7 +48,6 @@ class TimedProtocol(HttpToolsProtocol):
     _header_bytes = 0
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
     _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
-    _body: bytes = b""  # of that one
     _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
@@ -59,6 +58,7 @@ class TimedProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._lanes = lanes
         self._crowd = crowd
+        self._pieces: list[bytes] = []  # of the body that is being read on the short way
 
     @property
     def idle_since(self) -> float | None:
@@ -93,7 +93,7 @@ class TimedProtocol(HttpToolsProtocol):
                 self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
-        if self._lane is not None:
+        if self._lane is not None and not self.transport.is_closing():
             self._leave_lane()
         if not (self.waits_for or self._began or self.transport.is_closing()) and self.cycle.response_complete:
             if waited_for == "body":
@@ -129,6 +129,8 @@ class TimedProtocol(HttpToolsProtocol):
         self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._upgrading:
             return
+        if self.transport.is_closing():
+            raise ValueError  # ends the parser: nobody is answered any more
         refusal = self._refusal()
         if refusal is not None:
             self.refuse(refusal)
@@ -138,7 +140,7 @@ class TimedProtocol(HttpToolsProtocol):
         if lane is None or not self._may_take_lane():
             self._enter_asgi()
         else:
-            self._lane, self._body = lane, b""
+            self._lane, self._pieces = lane, []
 
     def _may_take_lane(self) -> bool:
         """Whether nothing about this request needs more than its headers, its bytes and an answer."""
@@ -149,15 +151,19 @@ class TimedProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self._late
             and not self.flow.write_paused
-            and not self.transport.is_closing()
         )
 
     def _leave_lane(self) -> None:
         """The rest of the body is still to come: that is for ASGI."""
-        body, self._lane, self._body = self._body, None, b""
+        body = self._taken()
         self._enter_asgi()
         if body:
             self.on_body(body)
+
+    def _taken(self) -> bytes:
+        """Take the body off the lane; an idle connection must not hold what came over it."""
+        pieces, self._lane, self._pieces = self._pieces, None, []
+        return b"".join(pieces)
 
     def _enter_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -200,7 +206,7 @@ class TimedProtocol(HttpToolsProtocol):
         """Take a piece of the body; what comes between pieces, or behind the last, counts as headers do."""
         self._header_bytes = 0
         if self._lane is not None:
-            self._body += body
+            self._pieces.append(body)
         elif self._gathers:
             if not self.cycle.response_complete:
                 self.cycle.body += body
@@ -217,11 +223,9 @@ class TimedProtocol(HttpToolsProtocol):
             if self.flow.read_paused and self.cycle is self._answering:  # by a large body: its sender may leave
                 self.flow.resume_reading()
             return
-        lane, self._lane = self._lane, None
-        exchange = Exchange(self, lane, self.headers, keep_alive=self.parser.should_keep_alive())
+        exchange = Exchange(self, self._lane, self.headers, keep_alive=self.parser.should_keep_alive())
         self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
-        body, self._body = self._body, b""  # an idle connection must not hold what came over it
-        exchange.begin(body)
+        exchange.begin(self._taken())
 
     def respond(self, answer: Answer, request_id: bytes) -> None:
         """Write the answer of the request on the short way."""
