@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -339,6 +340,23 @@ def test_a_client_that_does_not_read(service: Running, behind: bytes) -> None:
         assert eventually(lambda: connections() == 1)
         time.sleep(1)
         assert eventually(lambda: connections() == 0, HEADER_S + BODY_S + 10)
+
+
+def test_answers_that_nobody_takes(service: Running) -> None:
+    """For a client that pipelines and does not read, there are two answers at most; the rest has not begun."""
+
+    def answered() -> int:
+        found = re.search(r'litgen_requests_total\{endpoint="act",status="200"\} (\d+)', service.get("/metrics").text)
+        return int(found[1]) if found else 0
+
+    before, memory = answered(), psutil.Process(service.http_pid).memory_info().rss
+    with wire.connected(service.port) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(wire.post("/act", command("large", number=20_000_000)) * 20)
+        assert eventually(lambda: answered() - before >= 2)
+        time.sleep(0.5)
+        assert answered() - before == 2
+        assert psutil.Process(service.http_pid).memory_info().rss - memory < 150_000_000
 
 
 def tcp(service: Running) -> list[str]:

@@ -53,6 +53,7 @@ class Dispatcher:
         self.stats = Stats()
         self.streams = settings.streaming is not None
         self.max_size = _at_once(settings)
+        self.max_bytes = settings.queue.max_bytes
         self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
         self._kill = kill

@@ -33,13 +33,14 @@ from tests.unit.runtime.mini import choices
 def dispatcher(
     max_size: int | None = None,
     timeout_s: float | bool = 30.0,
-    queue: int = 1024,
+    queue: int | dict[str, int] = 1024,
     kill: Callable[[WorkerLine, str], None] = lambda line, why: None,
     **more: Any,
 ) -> Dispatcher:
     """Return the dispatcher of an endpoint with these choices."""
     batching = None if max_size is None else {"max_size": max_size}
-    embed = choices(batching=batching, timeout_s=timeout_s, queue={"max_size": queue}, **more).endpoints["embed"]
+    bound = {"max_size": queue} if isinstance(queue, int) else queue
+    embed = choices(batching=batching, timeout_s=timeout_s, queue=bound, **more).endpoints["embed"]
     return Dispatcher("embed", embed, kill)
 
 
@@ -114,6 +115,24 @@ def test_the_rest_stays_in_the_queue() -> None:
         second = FakeWorker(d).ready()
         await turns()
         assert (len(second.read()), d.queued) == (2, 0)
+
+    run(main())
+
+
+def test_large_bodies_stay_in_the_queue() -> None:
+    """What a worker holds is bounded in bytes as the queue is: beyond that the next batch comes when it is needed."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=4, queue={"max_bytes": 25})
+        worker = FakeWorker(d).ready()
+        for _ in range(5):
+            d.submit(b"ten bytes.", now())
+            await turns()
+        assert (len(worker.read()), d.queued) == (3, 2)
+        worker.start(3)
+        worker.finish()
+        await turns()
+        assert (len(worker.read()), d.queued) == (2, 0)
 
     run(main())
 
@@ -583,7 +602,7 @@ class Play:
         loads = [worker.line.load for worker in self.workers]
         waiting = [ticket.attempt for ticket in self.dispatcher._waiting]
         if 1 in waiting:
-            assert all(load.reserved or load.held >= load.credit for load in loads), "nothing waits for no reason"
+            assert all(load.reserved or load.is_full for load in loads), "nothing waits for no reason"
         if 2 in waiting:
             assert all(load.held for load in loads), "what has to run alone waits for an idle worker only"
         for ticket in self.tickets:
