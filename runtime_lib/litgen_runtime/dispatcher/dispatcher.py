@@ -82,6 +82,11 @@ class Dispatcher:
         return self._waiting.bytes
 
     @property
+    def arriving_bytes(self) -> int:
+        """The size of bodies that are still arriving, as far as they have room."""
+        return self._waiting.arriving
+
+    @property
     def queue_age_s(self) -> float:
         """How long the oldest of them has waited, in seconds."""
         oldest = self._waiting.oldest
