@@ -178,7 +178,7 @@ def test_a_body_that_is_no_http() -> None:
         client.protocol.data_received(CHUNKED + b"2\r\n{}\r\nzz\r\n")
         await client.works()
         assert (client.statuses, client.through_asgi) == ([400], 0)
-        assert client.transport.closed
+        assert client.transport.ended
 
     with_client(test)
 
