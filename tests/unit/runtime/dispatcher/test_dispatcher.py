@@ -323,18 +323,24 @@ def test_a_queue_timeout() -> None:
     run(main())
 
 
+async def experienced() -> tuple[Dispatcher, FakeWorker]:
+    """Return a dispatcher that knows that a run takes 1.5 s of the 2 s there are, and its worker."""
+    d = dispatcher(timeout_s=2.0)
+    worker = FakeWorker(d).ready()
+    for _ in range(8):
+        done = d.submit(b"", now())
+        await turns()
+        worker.read()
+        worker.answer([Result(done.id, 200, 1.5, b"{}")])
+        worker.waiting.clear()
+    return d, worker
+
+
 def test_too_little_time_left() -> None:
     """With less time left than a run takes a request is refused rather than run, unless nothing has run for a while."""
 
     async def main() -> None:
-        d = dispatcher(timeout_s=2.0)
-        worker = FakeWorker(d).ready()
-        for _ in range(8):
-            done = d.submit(b"", now())
-            await turns()
-            worker.read()
-            worker.answer([Result(done.id, 200, 1.5, b"{}")])
-            worker.waiting.clear()
+        d, worker = await experienced()
         hopeless = d.submit(b"", now() - 1.0)
         await turns()
         with pytest.raises(Hopeless):
@@ -350,14 +356,7 @@ def test_too_little_time_left_behind_others() -> None:
     """What a worker has to do first counts too: to start what is late anyway would only make others late."""
 
     async def main() -> None:
-        d = dispatcher(timeout_s=2.0)
-        worker = FakeWorker(d).ready()
-        for _ in range(8):
-            done = d.submit(b"", now())
-            await turns()
-            worker.read()
-            worker.answer([Result(done.id, 200, 1.5, b"{}")])
-            worker.waiting.clear()
+        d, worker = await experienced()
         first, behind = d.submit(b"", now()), d.submit(b"", now())
         await turns()
         assert [sent.id for sent in worker.read()] == [first.id]
