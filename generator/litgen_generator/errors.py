@@ -3,6 +3,7 @@
 LitgenError               1   a sentence that says what was expected and what to do
 ├─ UsageError             2   the command line is of no use as it is
 │  └─ BadAnswersError     2   answers that a rule refuses, one line each
+├─ NotToml                1   service.toml cannot be read
 └─ DeclinedError          1   the person at the terminal said no
 """
 
@@ -26,6 +27,18 @@ class BadAnswersError(UsageError):
         """Take the lines, at least one."""
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class NotToml(LitgenError):
+    """The owner's service.toml is not TOML; `line` is where, counted from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        """Take the line and what is wrong with it."""
+        super().__init__(
+            f"service.toml is not TOML at line {line}: {message}; expected lines such as: timeout_s = 30.0. "
+            "Correct that line, then run this again; nothing was changed."
+        )
+        self.line = line
 
 
 class DeclinedError(LitgenError):
