@@ -12,9 +12,9 @@ _LINGER_BYTES = 268_435_456
 class Outlet:
     """What a request has for its connection's transport.
 
-    A client that is answered before it has sent everything would be reset if the connection were closed, and might lose
-    its answer. So it is told that this was all, and what it still sends is thrown away, for a while.
-    Source: RFC 9112, 9.6.
+    A client that is answered before it has sent everything would be reset if the connection were closed, and might
+    lose its answer. So it is told that this was all, and what it still sends is thrown away, for a while. Source: RFC
+    9112, 9.6.
 
     Args:
         transport: the connection's.
