@@ -11,6 +11,9 @@ from litgen_generator.errors import LitgenError
 OLDEST = (2, 32)
 """The first git that can be told, by GIT_CONFIG_GLOBAL, to read none of the owner's settings."""
 
+OLDEST_TO_MERGE = (2, 38)
+"""The first git that can merge without a working tree."""
+
 OF_ONE_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -47,11 +50,18 @@ def neutral_environment() -> dict[str, str]:
 
 
 def run(*arguments: str | Path, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", ok: Sequence[int] = (0,)) -> str:
-    """Run git and give what it prints.
+    """Run git and give what it prints, as text without space around it.
 
     Raises:
         LitgenError: If git is not there or exits with a code that is not `ok`; with what it said.
     """
+    return output(*arguments, cwd=cwd, env=env, stdin=stdin, ok=ok).decode(errors="replace").strip()
+
+
+def output(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", ok: Sequence[int] = (0,)
+) -> bytes:
+    """Run git and give what it prints, byte for byte; otherwise as `run`."""
     command = ["git", *map(str, arguments)]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, its arguments never pass through a shell
@@ -62,10 +72,10 @@ def run(*arguments: str | Path, cwd: Path, env: Mapping[str, str], stdin: bytes 
     if done.returncode not in ok:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise LitgenError(f"git failed: {said}")
-    return done.stdout.decode(errors="replace").strip()
+    return done.stdout
 
 
-def require() -> None:
+def require(oldest: tuple[int, int] = OLDEST) -> None:
     """Make sure that git is there and new enough.
 
     Raises:
@@ -73,8 +83,8 @@ def require() -> None:
     """
     said = run("version", cwd=Path.cwd(), env=neutral_environment())
     numbers = re.search(r"(\d+)\.(\d+)", said)
-    if numbers is None or tuple(map(int, numbers.groups())) < OLDEST:
-        raise LitgenError(f"git is {said!r}; expected git {_text(OLDEST)} or newer. Upgrade it.")
+    if numbers is None or tuple(map(int, numbers.groups())) < oldest:
+        raise LitgenError(f"git is {said!r}; expected git {_text(oldest)} or newer. Upgrade it.")
 
 
 def _text(version: tuple[int, int]) -> str:

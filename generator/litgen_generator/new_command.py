@@ -25,6 +25,7 @@ FLAGS = {
     "endpoints": "--endpoint",
     "shutdown_api": "--shutdown-api or --no-shutdown-api",
     "drain_timeout_s": "--drain-timeout-s",
+    "python_version": "--python-version",
     "deployment": "--deployment",
     "ci": "--ci",
 }

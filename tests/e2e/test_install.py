@@ -60,6 +60,14 @@ def test_an_installed_litgen_makes_a_project(wheel: Path, workplace: Workplace) 
 
 
 @pytest.mark.slow
+def test_a_wheel_holds_what_each_version_changed(wheel: Path) -> None:
+    """Beside every bundle, also that of a version that is not released yet."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {f"{name.removesuffix('.bundle')}.md" for name in bundles(wheel)} <= names
+
+
+@pytest.mark.slow
 def test_a_wheel_from_an_sdist_is_the_same(wheel: Path, tmp_path: Path) -> None:
     """An sdist loses nothing that a release is made of."""
     sdist = build(copy_sources(tmp_path / "sources"), tmp_path / "sdist", "sdist")

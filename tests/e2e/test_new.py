@@ -68,12 +68,13 @@ def test_flags_answer_every_question(workplace: Workplace) -> None:
         *("new", "svc", "--description", "Embeds sentences.", "--shutdown-api", "--drain-timeout-s", "5"),
         *("--endpoint", "name=embed,kind=batch,path=/v1/embed,devices=cuda:0,2,max_batch_size=8,timeout_s=none"),
         *("--endpoint", "name=rerank,kind=single,framework=python,devices=cpu"),
-        *("--deployment", "docker", "--ci", "none"),
+        *("--python-version", "3.12", "--deployment", "docker", "--ci", "none"),
     )
     assert done.returncode == 0, done.stderr
     answers = yaml.safe_load((workplace.folder / "svc" / ".copier-answers.yml").read_text())
     assert answers["drain_timeout_s"] == 5.0
     assert answers["shutdown_api"] is True
+    assert answers["python_version"] == "3.12"
     assert answers["endpoints"][0] | {"queue_max_size": 1024} == answers["endpoints"][0]
     assert answers["endpoints"][0]["devices"] == "cuda:0,2"
     assert answers["endpoints"][0]["timeout_s"] is False

@@ -8,8 +8,9 @@ import pytest
 
 from litgen_generator.errors import LitgenError, UsageError
 from litgen_generator.release import bundle
+from litgen_generator.release.changelog import FILE as CHANGELOG
 from litgen_generator.release.current import released
-from litgen_generator.release.cut import CHANGELOG, cut
+from litgen_generator.release.cut import cut
 from litgen_generator.release.source import RELEASES, VERSION_FILES, Source
 from tests.e2e.conftest import copy_sources, files
 from tests.template.rendering import run
@@ -21,7 +22,7 @@ SECTION = "# Changelog\n\n## Unreleased\n\n- Something new.\n"
 def root(tmp_path: Path) -> Path:
     """A checkout of an unreleased version, without a release."""
     sources = copy_sources(tmp_path / "sources")
-    for path in (sources / RELEASES).glob("*.bundle"):
+    for path in (sources / RELEASES).iterdir():
         path.unlink()
     (sources / CHANGELOG).write_text(SECTION)
     cut(sources, "0.1.0.dev0")
@@ -47,6 +48,13 @@ def test_a_release_sets_the_version_everywhere(root: Path) -> None:
     assert re.search(
         r"## Unreleased\n\n## 0\.1\.0 - \d{4}-\d\d-\d\d\n\n- Something new", (root / CHANGELOG).read_text()
     )
+
+
+def test_a_release_says_what_changed_beside_its_bundle(root: Path) -> None:
+    """Its notes are its section of the changelog, and git is to hold them too."""
+    cut(root, "0.1.0")
+    notes = (root / RELEASES / "v0.1.0.md").read_text()
+    assert re.fullmatch(r"Released on \d{4}-\d\d-\d\d\.\n\n- Something new\.\n", notes)
 
 
 def test_a_bundle_is_one_commit_with_the_runtime_in_it(root: Path, tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.types("0.5", wrong="-1", told="endpoints[0].max_wait_s is -1")
     terminal.asks("timeout_s", ENDPOINT)
     terminal.types("none", wrong="0.2", told="less than timeout_s, which is 0.2")
+    terminal.asks("run_limit_s", ENDPOINT)
+    terminal.types("2.5", wrong="0", told="endpoints[0].run_limit_s is 0")
     terminal.asks("queue_max_size", ENDPOINT)
     terminal.types("16", wrong="1.5", told="endpoints[0].queue_max_size is 1.5")
     terminal.sees("Add another endpoint?")
@@ -127,6 +129,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.types("8", wrong="0", told="endpoints[1].max_streams is 0")
     terminal.asks("timeout_s", ENDPOINT)
     terminal.types("30", wrong="0")
+    terminal.asks("run_limit_s", ENDPOINT)
+    terminal.types("none", wrong="auto")
     terminal.asks("queue_max_size", ENDPOINT)
     terminal.types("1024", wrong="")
     terminal.sees("Add another endpoint?")
@@ -135,6 +139,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.child.send("qy")
     terminal.asks("drain_timeout_s", SERVICE)
     terminal.types("5", wrong="forever", told='drain_timeout_s is "forever"')
+    terminal.asks("python_version", SERVICE)
+    terminal.chooses(down=1, wrong="z")
     terminal.asks("deployment", SERVICE)
     terminal.chooses(down=1, wrong="z")
     terminal.asks("ci", SERVICE)
@@ -165,6 +171,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
                 "max_batch_size": 8,
                 "max_wait_s": 0.5,
                 "timeout_s": False,
+                "run_limit_s": 2.5,
                 "queue_max_size": 16,
             },
             {
@@ -183,6 +190,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
         ],
         "shutdown_api": True,
         "drain_timeout_s": 5.0,
+        "python_version": "3.12",
         "deployment": "docker",
         "ci": "github",
     }
@@ -191,7 +199,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
 def test_only_what_was_not_given_is_asked(workplace: Workplace) -> None:
     """Flags answer their questions; Enter takes a default."""
     terminal = Terminal(workplace, "svc", "--endpoint", "name=embed", "--no-shutdown-api", "--deployment", "none")
-    for question in ("description", "drain_timeout_s", "ci"):
+    for question in ("description", "drain_timeout_s", "python_version", "ci"):
         terminal.asks(question, SERVICE)
         terminal.child.send(ENTER)
     terminal.sees("Write it?")

@@ -95,6 +95,7 @@ SERVICE = [
     *(Bad({"endpoints": [value]}, "endpoints[0]", "a mapping of keys") for value in (None, 3, "embed", ["embed"])),
     *(service("shutdown_api", value, "true or false") for value in NO_SWITCHES),
     *(service("drain_timeout_s", value, "seconds from 0 to 3600") for value in BAD_SECONDS),
+    *(service("python_version", value, '"3.11", "3.12", "3.13", "3.14"') for value in ("", "3.10", "3", "3.11.2")),
     *(service("deployment", value, '"kubernetes", "docker", "none"') for value in ("", "k8s", "Docker")),
     *(service("ci", value, '"github", "none"') for value in ("", "gitlab")),
 ]
@@ -127,6 +128,7 @@ NO_MEDIA_TYPES: list[Any] = [
 ]
 NO_SHARES: list[Any] = [0, -0.5, 1.01, "half", True, float("nan")]
 NO_TIMEOUTS: list[Any] = [0, -2, 86401, True, None, "soon", float("nan")]
+NO_RUN_LIMITS: list[Any] = [0, -2, 86401, True, "auto", float("nan"), [1]]
 
 ENDPOINT = [
     *(endpoint(name=name) for name in [*BAD_NAMES, "a-b", None, 3, True, ["a"]]),
@@ -162,6 +164,7 @@ ENDPOINT = [
     *(endpoint("above 0 and up to 86400", timeout_s=value) for value in NO_TIMEOUTS),
     endpoint("less than timeout_s, which is 1.0", key="max_wait_s", max_wait_s=1, timeout_s=1),
     endpoint("less than timeout_s, which is 0.001", key="max_wait_s", timeout_s=0.001),
+    *(endpoint("or null for as many as timeout_s", run_limit_s=value) for value in NO_RUN_LIMITS),
     *(endpoint("1 to 1000000", queue_max_size=value) for value in (0, 1_000_001, 2.5, "many", True, None)),
     *(
         Bad({"endpoints": [{"name": "embed", key: 1}]}, f"endpoints[0].{key}", "no such key")
@@ -181,6 +184,7 @@ ONLY_LITGEN = [
     service("description", None),
     service("description", {"en": "Embeds."}),
     service("deployment", None),
+    service("python_version", 3.12, "in quotes"),
     service("colour", "red", "no such key"),
     service("package_name", "evil", "no such key"),
 ]

@@ -1,6 +1,7 @@
 """Which answers are rendered: every pair of choices at least once, plus names and sizes at their limits."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from typing import Any
 
 from allpairspy import AllPairs
@@ -22,6 +23,7 @@ _SERVICE: dict[str, Sequence[Any]] = {
     ],
     "shutdown_api": [False, True],
     "drain_timeout_s": [0, 0.25, 30.0, 3600],
+    "python_version": ["3.11", "3.12", "3.13", "3.14"],
     "deployment": ["kubernetes", "docker", "none"],
     "ci": ["github", "none"],
     "others": [0, 1, 11],
@@ -41,6 +43,7 @@ _ENDPOINT: dict[str, Sequence[Any]] = {
     "max_wait_s": [None, 0, 0.00001],
     "max_streams": [None, 1, 4096],
     "timeout_s": [30.0, 0.5, False, -1, 86400],
+    "run_limit_s": [None, 0.5, False, -1, 86400],
     "queue_max_size": [1024, 1, 1_000_000],
 }
 _BOOTED: dict[str, Sequence[Any]] = {
@@ -53,6 +56,7 @@ _BOOTED: dict[str, Sequence[Any]] = {
     "workers_per_device": [1, 2],
     "max_batch_size": [None, 1],
     "timeout_s": [30.0, False],
+    "run_limit_s": [None, 20],
     "queue_max_size": [1024, 1],
     "shutdown_api": [False, True],
     "others": [0, 2],
@@ -83,7 +87,34 @@ def _pairs(choices: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         [choices[name] for name in names],
         filter_func=lambda row: _is_allowed(dict(zip(names, row, strict=False))),
     )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return found + _left_out(choices, found)
+
+
+def _left_out(choices: Mapping[str, Sequence[Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the pairs that AllPairs gave up on, as it does where choices exclude each other."""
+    pairs = [
+        {first: one, second: other}
+        for first, second in combinations(choices, 2)
+        for one, other in product(choices[first], choices[second])
+        if _is_allowed({first: one, second: other})
+    ]
+    missing = [pair for pair in pairs if not any(pair.items() <= row.items() for row in rows)]
+    added = []
+    while any(_whole(pair, rows) for pair in missing):
+        wanted: dict[str, Any] = {}
+        for pair in missing:
+            together = {**wanted, **pair}
+            if wanted.items() <= together.items() and _whole(together, rows):
+                wanted = together
+        added.append(_whole(wanted, rows))
+        missing = [pair for pair in missing if not pair.items() <= added[-1].items()]
+    return added
+
+
+def _whole(begun: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first row that is still allowed with some of its choices exchanged; empty if there is none."""
+    return next(filter(_is_allowed, ({**row, **begun} for row in rows)), {})
 
 
 def _is_allowed(row: Mapping[str, Any]) -> bool:

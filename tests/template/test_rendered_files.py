@@ -107,6 +107,11 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
             timeout = answer.get("timeout_s", 30.0)
             assert endpoint.path == answer.get("path", f"/{answer['name']}")
             assert endpoint.timeout_s == (None if timeout in (False, -1) else timeout)
+            limit = answer.get("run_limit_s")
+            assert endpoint.run_limit_s == ("auto" if limit is None else None if limit in (False, -1) else limit)
+            assert ("run_limit_s" in tomllib.loads(each.text("service.toml"))["endpoints"][answer["name"]]) == (
+                limit is not None
+            )
             assert endpoint.workers.devices == answer.get("devices", "auto")
             assert endpoint.workers.per_device == answer.get("workers_per_device", 1)
             assert endpoint.workers.gpu_memory_fraction == answer.get("gpu_memory_fraction")
@@ -150,6 +155,39 @@ def test_pyproject_holds_what_was_answered(renders: list[Render]) -> None:
         assert project["dependencies"][0].removeprefix("litgen-runtime==") in next(
             path.name for path in each.file("vendor").glob("*.whl")
         )
+
+
+def test_one_python_is_named_everywhere(renders: list[Render]) -> None:
+    """The image, CI and what may install the service have the Python that was answered."""
+    for each in renders:
+        python = each.answers.get("python_version", "3.11")
+        assert tomllib.loads(each.text("pyproject.toml"))["project"]["requires-python"] == f">={python}"
+        assert f"They need Python {python} or newer" in each.text("README.md")
+        if each.file("Dockerfile").exists():
+            assert f"ARG PYTHON_VERSION={python}\n" in each.text("Dockerfile")
+        if each.file(".github").exists():
+            jobs = yaml.safe_load(each.text(".github/workflows/ci.yml"))["jobs"]
+            (step,) = (step for step in jobs["check"]["steps"] if "setup-python" in step.get("uses", ""))
+            assert step["with"]["python-version"] == python
+
+
+def test_large_bodies_have_a_folder_of_their_own(renders: list[Render]) -> None:
+    """The root file system is read-only: what is uploaded waits in a volume, which is bounded."""
+    for each in renders:
+        endpoints = [answer for answer in each.answers["endpoints"] if answer.get("input", "json") != "json"]
+        if each.file("compose.yaml").exists():
+            service = yaml.safe_load(each.text("compose.yaml"))["services"][each.answers["service_name"]]
+            volumes = [f"/var/tmp:size={len(endpoints)}g"] if endpoints else []
+            assert service["tmpfs"] == ["/tmp", *volumes]
+            assert service.get("environment", {}).get("TMPDIR") == ("/var/tmp" if endpoints else None)
+        if each.file("deploy").exists():
+            pod = deployment(each)
+            env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
+            paths = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+            sizes = {volume["name"]: volume["emptyDir"].get("sizeLimit") for volume in pod["volumes"]}
+            assert paths.keys() == sizes.keys()
+            assert env.get("TMPDIR") == paths.get("bodies") == ("/var/tmp" if endpoints else None)
+            assert sizes.get("bodies") == (f"{len(endpoints)}Gi" if endpoints else None)
 
 
 def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(renders: list[Render]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -145,6 +145,16 @@ TIMEOUT = number_or(
     ),
 )
 
+RUN_LIMIT = number_or(
+    {"false": False, "-1": -1},
+    number(
+        0,
+        86400,
+        "seconds above 0 and up to 86400, false or -1 for no limit, or null for as many as timeout_s",
+        "Use null if unsure.",
+        above_low=True,
+    ),
+).or_null()
 
 _PATH = '(endpoint.path or "/" ~ endpoint.name)'
 _RESERVED = json.dumps(rf"\A(?:{'|'.join(map(re.escape, RESERVED_PATHS))})/")
@@ -251,6 +261,7 @@ class Endpoint(BaseModel):
         None, description=f"{ENDPOINT['max_streams']} {DEFAULT_MAX_STREAMS} unless given."
     )
     timeout_s: Annotated[float | Literal[False], TIMEOUT] = Field(30.0, description=ENDPOINT["timeout_s"])
+    run_limit_s: Annotated[float | Literal[False] | None, RUN_LIMIT] = Field(None, description=ENDPOINT["run_limit_s"])
     queue_max_size: Annotated[int, whole(1, 1_000_000, "Use 1024 if unsure.")] = Field(
         1024, description=ENDPOINT["queue_max_size"]
     )
@@ -306,12 +317,19 @@ class Answers(BaseModel):
     drain_timeout_s: Annotated[float, number(0, 3600, "seconds from 0 to 3600", "Use 30.0 if unsure.")] = Field(
         30.0, description=SERVICE["drain_timeout_s"]
     )
+    python_version: Annotated[
+        str, one_of("3.11", "3.12", "3.13", "3.14", fix='Use "3.11" if unsure, in quotes where it is YAML.')
+    ] = Field("3.11", description=SERVICE["python_version"])
     deployment: Annotated[str, one_of("kubernetes", "docker", "none", fix='Use "kubernetes" if unsure.')] = Field(
         "kubernetes", description=SERVICE["deployment"]
     )
     ci: Annotated[str, one_of("github", "none", fix='Use "github" if unsure.')] = Field(
         "github", description=SERVICE["ci"]
     )
+
+    def plain(self) -> dict[str, Any]:
+        """The answers that were given, as YAML has them."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:

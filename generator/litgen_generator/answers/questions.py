@@ -24,7 +24,7 @@ HEADER = "# Written by `make questions` from generator/litgen_generator/answers/
 
 EXAMPLE_NAME = "my-service"
 
-READ_AS_TEXT = frozenset({"service_name", "description", "deployment", "ci"})
+READ_AS_TEXT = frozenset({"service_name", "description", "python_version", "deployment", "ci"})
 """Questions whose answer copier takes as it stands; others are read as YAML, so that a wrong type is seen."""
 
 STOP_MARGIN_S = 15
@@ -45,6 +45,8 @@ RESOLVED_ENDPOINTS = f"""\
   "response_type": (endpoint.response_type or "{DEFAULT_RESPONSE_TYPE}") if endpoint.output == "bytes" else none,
   "has_schemas": endpoint.input == "json" or endpoint.output == "json",
   "timeout_s": endpoint.timeout_s | float if endpoint.timeout_s | float > 0 else false,
+  "run_limit_s": none if endpoint.run_limit_s is none
+    else (endpoint.run_limit_s | float if endpoint.run_limit_s | float > 0 else false),
 }})] -%}}
 {{%- endfor -%}}
 {{{{ resolved.endpoints | to_json }}}}
@@ -54,6 +56,7 @@ COMPUTED = {
     "package_name": ("str", '{{ service_name | replace("-", "_") }}'),
     "kubernetes_name": ("str", '{{ service_name | replace("_", "-") }}'),
     "resolved_endpoints": ("json", RESOLVED_ENDPOINTS),
+    "spooling": ("int", '{{ resolved_endpoints | rejectattr("input", "eq", "json") | list | length }}'),
     "uses_torch": ("bool", '{{ "torch" in resolved_endpoints | map(attribute="framework") }}'),
     "termination_grace_s": ("int", f'{{{{ (drain_timeout_s + {STOP_MARGIN_S}) | round(0, "ceil") | int }}}}'),
     "deploy_docker": ("bool", '{{ deployment != "none" }}'),

@@ -9,6 +9,7 @@ SERVICE = {
     "endpoints": "The endpoints: a list, one mapping each.",
     "shutdown_api": "Offer POST /shutdown, guarded by a key, to drain and stop the service over HTTP.",
     "drain_timeout_s": "Seconds that running requests get to finish when the service stops.",
+    "python_version": "Python of the image and of CI, and the oldest that installs the service: 3.11 to 3.14.",
     "deployment": "Deployment files: kubernetes (manifests, Dockerfile, compose), docker, or none.",
     "ci": "Continuous integration workflow: github or none.",
 }
@@ -29,6 +30,7 @@ ENDPOINT = {
     "max_wait_s": "Seconds a batch waits for company while the device is free.",
     "max_streams": "Streams that one worker advances in turn.",
     "timeout_s": "Seconds from a request's arrival to its answer; false or -1 for no limit.",
+    "run_limit_s": "Seconds one run may take before it is stopped; null for as many as timeout_s, false for no limit.",
     "queue_max_size": "Most requests that wait; one more is answered 503 at once.",
 }
 """Questions about each endpoint, in the order in which they are asked."""

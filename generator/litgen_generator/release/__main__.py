@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(f"Working towards {arguments[0]}.\n")
         return
     sys.stdout.write(
-        f"Wrote {bundle.relative_to(source.root)}. Next:\n"
+        f"Wrote {bundle.relative_to(source.root)} and its notes. Next:\n"
         f"  git add -A && git commit -m 'Release {arguments[0]}' && git tag v{arguments[0]}\n"
         "  make release VERSION=X.Y.Z.dev0   # before the next change\n"
     )

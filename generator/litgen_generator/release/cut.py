@@ -1,4 +1,4 @@
-"""A release, cut: its bundle written, the version set everywhere, the changelog's section given its name."""
+"""A release, cut: its bundle and its notes written, the version set everywhere, the changelog's section named."""
 
 import re
 import tempfile
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from litgen_generator import git
 from litgen_generator.errors import LitgenError, UsageError
-from litgen_generator.release import bundle
+from litgen_generator.release import bundle, changelog
 from litgen_generator.release.source import RELEASES, VERSION_FILES, Source
 
-CHANGELOG = "CHANGELOG.md"
-UNRELEASED = "## Unreleased"
+VERSIONED = (*VERSION_FILES, bundle.VERSION_FILE)
+"""The files that name the version."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _DEVELOPMENT = re.compile(r"\d+\.\d+\.\d+\.dev\d+")
@@ -56,21 +56,17 @@ def cut(root: Path, version: str) -> Path | None:
     if target.exists():
         raise LitgenError(f"{version} was released already; expected a new version. Choose a higher one.")
     _check_tracked(Source(root))
-    changelog = root / CHANGELOG
-    section = f"{UNRELEASED}\n\n## {version} - {datetime.now(UTC):%Y-%m-%d}"
-    with _restored_on_failure(root, *VERSION_FILES, bundle.VERSION_FILE, CHANGELOG, f"{RELEASES}/{target.name}"):
+    history, notes = root / changelog.FILE, target.with_suffix(".md")
+    with _restored_on_failure(*(root / path for path in VERSIONED), history, notes, target):
         set_version(root, version)
-        changelog.write_text(_with_section(changelog.read_text(encoding="utf-8"), section), encoding="utf-8")
+        text, section = changelog.released(
+            history.read_text(encoding="utf-8"), version, f"{datetime.now(UTC):%Y-%m-%d}"
+        )
+        history.write_text(text, encoding="utf-8")
+        notes.write_text(section, encoding="utf-8")
         bundle.build(Source(root), target)
         _check_patch(root / RELEASES, version)
     return target
-
-
-def _with_section(changelog: str, section: str) -> str:
-    before, found, after = changelog.partition(UNRELEASED)
-    if not found or not after.partition("\n## ")[0].strip():
-        raise LitgenError(f"{CHANGELOG} has nothing under {UNRELEASED!r}; expected what changed. Write it there first.")
-    return f"{before}{section}{after}"
 
 
 def _check_tracked(source: Source) -> None:
@@ -128,14 +124,14 @@ def _template(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _restored_on_failure(root: Path, *paths: str) -> Iterator[None]:
-    before = {path: (root / path).read_bytes() if (root / path).exists() else None for path in paths}
+def _restored_on_failure(*paths: Path) -> Iterator[None]:
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
         yield
     except BaseException:
         for path, content in before.items():
             if content is None:
-                (root / path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             else:
-                (root / path).write_bytes(content)
+                path.write_bytes(content)
         raise

@@ -58,6 +58,7 @@ def test_an_endpoint_is_filled_in() -> None:
         "max_wait_s": 0.005,
         "max_streams": None,
         "timeout_s": 30.0,
+        "run_limit_s": None,
         "queue_max_size": 1024,
         "class_name": "Embed",
         "has_schemas": True,

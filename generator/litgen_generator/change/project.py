@@ -1,0 +1,111 @@
+"""A generated project, as it is found on the disk."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import yaml
+
+from litgen_generator import git
+from litgen_generator.errors import LitgenError
+from litgen_generator.release.current import Template
+from litgen_generator.render import BUNDLE
+
+ANSWERS = ".copier-answers.yml"
+"""Where a project keeps what it was made from."""
+
+SETTINGS = "service.toml"
+"""Where a service's owner makes the choices."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder that litgen has made.
+
+    Args:
+        root: The folder, absolute.
+        answers: What it was made from, without copier's own entries.
+        tag: The version of the template that it was made by, such as "v0.1.0".
+    """
+
+    root: Path
+    answers: Mapping[str, Any]
+    tag: str
+
+    @classmethod
+    def find(cls, start: Path) -> Self:
+        """The project that a folder is in.
+
+        Raises:
+            LitgenError: If it is in none, or in one whose answers cannot be read.
+        """
+        for folder in (start, *start.parents):
+            if (folder / ANSWERS).is_file():
+                return cls._read(folder)
+        raise LitgenError(
+            f"{start} is in no project of litgen; expected {ANSWERS} there or in a folder above. "
+            "Go into a project, or make one: litgen new NAME"
+        )
+
+    @classmethod
+    def _read(cls, root: Path) -> Self:
+        place = root / ANSWERS
+        try:
+            known = yaml.safe_load(place.read_bytes())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            said = " ".join(str(error).split())
+            raise LitgenError(
+                f"{place} is not YAML: {said}. Put back what litgen wrote: git checkout HEAD -- {ANSWERS}"
+            ) from None
+        tag = known.get("_commit") if isinstance(known, dict) else None
+        if not isinstance(tag, str):
+            raise LitgenError(
+                f"{place} says no version (_commit) of a template; expected what litgen wrote. "
+                f"Put it back: git checkout HEAD -- {ANSWERS}"
+            )
+        if "service_name" not in known:
+            raise LitgenError(f"{place} is of another template; expected one that `litgen new` made. Go into that.")
+        return cls(root, {key: value for key, value in known.items() if not key.startswith("_")}, tag)
+
+    @property
+    def template(self) -> Template:
+        """The version that it was made by: it carries that itself."""
+        return Template(self.root / BUNDLE, self.tag)
+
+    @cached_property
+    def package(self) -> str:
+        """The name of its Python package."""
+        return str(self.answers["service_name"]).replace("-", "_")
+
+    @cached_property
+    def state(self) -> Path:
+        """Where litgen keeps what it needs to go on or back: beside git's own files, never in the tree.
+
+        Raises:
+            LitgenError: If the project is in no git repository.
+        """
+        git.require(git.OLDEST_TO_MERGE)
+        if not any((folder / ".git").exists() for folder in (self.root, *self.root.parents)):
+            raise LitgenError(
+                f"{self.root} is in no git repository; expected one, so that no change is beyond recall. "
+                "Make one: git init && git add --all && git commit -m 'As it is'"
+            )
+        said = git.output(
+            *("rev-parse", "--absolute-git-dir", "--show-prefix"), cwd=self.root, env=git.owner_environment()
+        )
+        folder, prefix = os.fsdecode(said).split("\n")[:2]
+        return Path(folder, "litgen", quote(os.fsencode(prefix.strip("/")), safe="") or "project")
+
+    def copied_bundle(self, target: Path) -> Path:
+        """Copy the bundle of its own version, so that nothing changes it meanwhile."""
+        if not (self.root / BUNDLE).is_file():
+            raise LitgenError(
+                f"{self.root / BUNDLE} is missing; expected the template that the project was made from. "
+                f"Put it back: git checkout HEAD -- {BUNDLE}"
+            )
+        return Path(shutil.copyfile(self.root / BUNDLE, target))
