@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple, Self
 
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.answers.problems import problems
-from litgen_generator.change.toml_edit import lookup
-from litgen_generator.change.toml_text import Key, dotted, lines_of, literal, loads, same
+from litgen_generator.change.toml_edit import Editor, lookup, set_value
+from litgen_generator.change.toml_text import Document, Form, Key, dotted, key_of, lines_of, literal, loads, same
 
 SERVICE: Final[Mapping[str, Key]] = {
     "shutdown_api": ("shutdown", "api"),
@@ -100,6 +100,35 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
         if name not in known:
             _adopt(folded, name, table)
     return folded
+
+
+def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
+    """The base as if what the owner chose were the template's: then only what was asked for is a change by it.
+
+    A choice that the template spells in its own way (60.0 for 60, false for -1), or fills in where the owner removed
+    the key, is no change either.
+
+    Args:
+        base_toml: service.toml as the template rendered it from the stored answers.
+        theirs_toml: As the template renders it now.
+        values: What was folded.
+    """
+    base, theirs = Document.parse(lines_of(base_toml)), Document.parse(lines_of(theirs_toml))
+    before, template = loads(base.text()), loads(theirs.text())
+    for spelled, value in values.items():
+        path = key_of(spelled)
+        now = lookup(template, path)
+        if now is not None and lookup(before, path) is None:
+            Editor(base, theirs).add(path, now)  # with its comment, which is no change of the template's
+        set_value(base, path, now if value is None or _is_alike(value, now) else value)
+    return Form.of(base_toml).put_on(base.text())
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether two values are one to the runtime."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    unlimited = all(value is False or repr(value) in ("-1", "-1.0") for value in (one, other))
+    return same(one, other) or unlimited or (numbers and one == other)
 
 
 def _places(answers: dict[str, Any], present: list[dict[str, Any]]) -> Iterator[_Place]:

@@ -179,9 +179,21 @@ def set_values(text: str, values: Mapping[str, Any]) -> str:
     """
     document = Document.parse(lines_of(text))
     for spelled, value in values.items():
-        path = key_of(spelled)
-        _set(document, path, value)
+        set_value(document, key_of(spelled), value)
     return Form.of(text).put_on(document.text())
+
+
+def set_value(document: Document, path: Key, value: Any) -> None:
+    """Put one value into a document in place; None removes the key."""
+    header = f"[{dotted(path[:-1])}]\n" if path[1:] else ""
+    new = Document.parse(f"{header}{dotted(path[-1:])} = {literal(value)}\n") if value is not None else Document([])
+    editor = Editor(document, Document([*document.sections, *new.sections]))
+    if value is not None and document.entry_around(path) and lookup(loads(document.text()), path) is not None:
+        editor.put(path, literal(value))
+        return
+    editor.drop(path)
+    if value is not None:
+        editor.add(path, value)
 
 
 def lookup(values: Mapping[str, Any], path: Key, default: Any = None) -> Any:
@@ -202,18 +214,6 @@ def revalued(statement: str, text: str) -> str:
     if gap and is_note(note) and note.strip() and "\n" not in parts.literal + text:
         gap = max(1, gap + len(parts.literal) - len(text))
     return parts.spelled + text + " " * gap + note + parts.end
-
-
-def _set(document: Document, path: Key, value: Any) -> None:
-    header = f"[{dotted(path[:-1])}]\n" if path[1:] else ""
-    new = Document.parse(f"{header}{dotted(path[-1:])} = {literal(value)}\n") if value is not None else Document([])
-    editor = Editor(document, Document([*document.sections, *new.sections]))
-    if value is not None and document.entry_around(path) and lookup(loads(document.text()), path) is not None:
-        editor.put(path, literal(value))
-        return
-    editor.drop(path)
-    if value is not None:
-        editor.add(path, value)
 
 
 def _index(pieces: list[Any], piece: Any) -> int:

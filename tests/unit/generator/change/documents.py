@@ -33,19 +33,24 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
-def _templates() -> tuple[jinja2.Template, jinja2.Template]:
+def _templates() -> tuple[dict[str, jinja2.Template], jinja2.Template]:
     questions = yaml.safe_load((ROOT / "template/questions.yml").read_text(encoding="utf-8"))
-    resolved = _environment().from_string(questions["resolved_endpoints"]["default"])
-    return resolved, _environment().get_template("template/project/service.toml.jinja")
+    computed = {
+        name: _environment().from_string(question["default"])
+        for name, question in questions.items()
+        if question.get("when") is False
+    }
+    return computed, _environment().get_template("template/project/service.toml.jinja")
 
 
 def rendered(**answers: Any) -> str:
     """The service.toml that the template renders."""
     given = Answers.model_validate({"service_name": "demo-svc", **answers}).model_dump(mode="json")
     given["endpoints"] = [{k: v for k, v in each.items() if v is not None} for each in given["endpoints"]]
-    resolved, template = _templates()
-    endpoints = yaml.safe_load(resolved.render(**given))
-    return template.render(package_name="demo_svc", resolved_endpoints=endpoints, **given)
+    computed, template = _templates()
+    for name, default in computed.items():
+        given[name] = yaml.safe_load(default.render(**given))
+    return template.render(**given)
 
 
 BASE = rendered(endpoints=[{"name": "embed"}, {"name": "gen", "kind": "stream"}], shutdown_api=True)
@@ -158,6 +163,15 @@ def _edit(draw: st.DrawFn, doc: Doc, kind: str, name: str) -> None:
             rows.insert(draw(st.integers(0, len(rows) - 1)), rows.pop(at))
         case "reformat" if rows and rows[at].literal == "30.0":
             rows[at].literal = "3e1"
+        case _ if kind in VALUE_EDITS:
+            _restructure(draw, doc, table, kind, name)
+        case _:
+            _annotate(draw, table, kind, name)
+
+
+def _restructure(draw: st.DrawFn, doc: Doc, table: Table, kind: str, name: str) -> None:
+    rows, literal = table.rows, draw(st.sampled_from(LITERALS))
+    match kind:
         case "table" if table.path and table.spelling == "header":
             doc.insert(doc.index(table) + 1, Table((*table.path, name), [Row(f"key_{name}", literal)]))
         case "endpoint":
@@ -173,8 +187,6 @@ def _edit(draw: st.DrawFn, doc: Doc, kind: str, name: str) -> None:
             plain = not any(row.lead or name.split("_")[0] in row.comment for row in rows) and table.lead == [""]
             if above and not inner and plain:
                 table.spelling = draw(st.sampled_from(["inline", "dotted"]))
-        case _:
-            _annotate(draw, table, kind, name)
 
 
 def _annotate(draw: st.DrawFn, table: Table, kind: str, name: str) -> None:

@@ -58,7 +58,7 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 def resolved(text: str, side: int) -> dict[str, Any]:
     """The values once every conflict is resolved to one side."""
     pattern = r"<<<<<<< yours\n(.*?)=======\n(.*?)>>>>>>> [^\n]*\n"
-    return tomllib.loads(re.sub(pattern, lambda found: found[side], text, flags=re.S))
+    return tomllib.loads(re.sub(pattern, lambda found: found[side], text, flags=re.DOTALL))
 
 
 def tables(doc: Doc) -> set[Path_]:
@@ -66,7 +66,7 @@ def tables(doc: Doc) -> set[Path_]:
     return {table.path[:end] for table in doc for end in range(len(table.path) + 1)}
 
 
-def three_ways(base: Doc, ours: Doc, theirs: Doc) -> tuple[dict[Path_, str | None], set[Path_]]:
+def three_ways(base: Doc, ours: Doc, theirs: Doc) -> tuple[dict[Path_, str], set[Path_]]:
     """What a merge has to give, key by key, and the keys in conflict."""
     b, o, t = (leaves(tomllib.loads(text_of(doc))) for doc in (base, ours, theirs))
     gone_in_ours, gone_in_theirs = tables(base) - tables(ours), tables(base) - tables(theirs)
