@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any, Final, NamedTuple, Self
 
 from litgen_generator.answers.model import Answers, Endpoint
-from litgen_generator.answers.problems import problems
+from litgen_generator.answers.problems import Told, problems
 from litgen_generator.change.toml_edit import Editor, lookup, set_value
 from litgen_generator.change.toml_text import Document, Form, Key, dotted, key_of, lines_of, literal, loads, same
 
@@ -36,6 +36,7 @@ ENDPOINT: Final[Mapping[str, Key]] = {
 
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
+_REFUSED = "but as an answer it is refused, so other files do not follow it"
 
 
 class Folded(NamedTuple):
@@ -149,24 +150,34 @@ def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> I
 def _fold(folded: Folded, edits: list[_Edit]) -> None:
     """Take all edits together, since one may be good only with another; then give back those that are refused."""
     accepted = problems(folded.answers)
-    stored = [dict(edit.place.given) for edit in edits]
-    refused: dict[int, str] = {}
+    stored = {id(edit): dict(edit.place.given) for edit in edits}
     for edit in edits:
         edit.place.given[edit.place.name] = edit.value
+    refused: dict[int, str] = {}
     while new := [told for told in problems(folded.answers) if told not in accepted]:
-        taken = [index for index in range(len(edits)) if index not in refused]
-        blamed = [index for index in taken if edits[index].place.at == new[0].at]
-        near = [index for index in taken if edits[index].place.at.partition(".")[0] == new[0].at.partition(".")[0]]
-        for index in blamed or near or taken:
-            refused[index] = new[0].message
-            _give_back(edits[index].place, stored[index])
-    for index, edit in enumerate(edits):
-        if index in refused:
-            why = f"but as an answer it is refused, so other files do not follow it: {refused[index]}"
-            folded.notes.append(f"{edit.said}, {why}")
-        else:
-            folded.notes.append(edit.said)
+        taken = [edit for edit in edits if id(edit) not in refused]
+        for edit in _to_blame(folded, taken, stored, new[0]):
+            refused[id(edit)] = new[0].message
+            _give_back(edit.place, stored[id(edit)])
+    for edit in edits:
+        why = refused.get(id(edit))
+        folded.notes.append(f"{edit.said}, {_REFUSED}: {why}" if why else edit.said)
+        if not why:
             folded.values[dotted(edit.place.path)] = edit.value
+
+
+def _to_blame(folded: Folded, taken: list[_Edit], stored: Mapping[int, dict[str, Any]], told: Told) -> list[_Edit]:
+    """The edit of the very answer that is refused; else one without which it is not; else all."""
+    for edit in taken:
+        if edit.place.at == told.at:
+            return [edit]
+    for edit in taken:
+        _give_back(edit.place, stored[id(edit)])
+        cured = told not in problems(folded.answers)
+        edit.place.given[edit.place.name] = edit.value
+        if cured:
+            return [edit]
+    return taken
 
 
 def _give_back(place: _Place, stored: dict[str, Any]) -> None:
