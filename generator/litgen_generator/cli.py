@@ -5,14 +5,18 @@ Everything but click is imported where it is used: `litgen --help` answers at on
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from litgen_generator._version import __version__
 from litgen_generator.answers.texts import ENDPOINT, SERVICE
 from litgen_generator.errors import LitgenError
+
+if TYPE_CHECKING:
+    from litgen_generator.change_command import Manner
 
 INTERRUPTED = 130
 
@@ -99,6 +103,119 @@ def new(
             commit=not no_git,
         )
     )
+
+
+def _changes(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that changes a project."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Tell what is done as JSON."),
+        click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong."),
+        click.option("-y", "--yes", is_flag=True, help="Ask nothing before writing."),
+        click.option("--diff", is_flag=True, help="Print the exact patch, for `git apply`, and write nothing."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command(epilog=_ENDPOINT_KEYS)
+@click.argument("name", required=False)
+@click.option("--endpoint", "endpoints", multiple=True, metavar="KEY=VALUE,...", help="An endpoint; once for each.")
+@click.option(
+    "--answers",
+    "answers_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Endpoints in YAML or JSON, as `litgen new --answers` reads them.",
+)
+@click.option("--defaults", is_flag=True, help="Ask nothing: what is not given has its default.")
+@_changes
+def add_endpoint(
+    name: str | None, endpoints: tuple[str, ...], answers_file: Path | None, defaults: bool, **manner: bool
+) -> None:
+    """Add an endpoint to the project of this folder: the same questions as for a new one."""
+    from litgen_generator import add_command
+
+    add_command.run(name, endpoints, answers_file, defaults=defaults, manner=_manner(manner))
+
+
+@command.command()
+@click.argument("name")
+@_changes
+def remove_endpoint(name: str, **manner: bool) -> None:
+    """Take an endpoint out of the project of this folder; what you have edited of it stays, as a conflict."""
+    from litgen_generator import change_command
+    from litgen_generator.change import wishes
+    from litgen_generator.change.engine import Wish
+
+    change_command.run(
+        lambda project: Wish(
+            f"litgen remove-endpoint {name}", project.template, lambda answers: wishes.without_endpoint(answers, name)
+        ),
+        _manner(manner),
+    )
+
+
+@command.command(name="set", epilog=_ENDPOINT_KEYS)
+@click.argument("settings", nargs=-1, required=True, metavar="[ENDPOINT.]KEY=VALUE...")
+@_changes
+def set_answers(settings: tuple[str, ...], **manner: bool) -> None:
+    """Give other answers: KEY=VALUE for the service, ENDPOINT.KEY=VALUE for an endpoint; VALUE none takes one back."""
+    from litgen_generator import change_command
+    from litgen_generator.change import wishes
+    from litgen_generator.change.engine import Wish
+
+    given = [wishes.setting(text) for text in settings]
+    change_command.run(
+        lambda project: Wish(
+            f"litgen set {' '.join(settings)}", project.template, lambda answers: wishes.with_settings(answers, given)
+        ),
+        _manner(manner),
+    )
+
+
+@command.command()
+@click.option("--to", metavar="VERSION", help="Which version; the newest unless given (`litgen versions` lists them).")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another answer, as `litgen set` reads it.")
+@_changes
+def update(to: str | None, settings: tuple[str, ...], **manner: bool) -> None:
+    """Bring the project of this folder to a newer version of the template; no line of yours is lost."""
+    from litgen_generator import update_command
+
+    update_command.run(to, settings, _manner(manner))
+
+
+@command.command()
+@click.option("--check", is_flag=True, help="Exit with 4 for conflicts, 5 for what is out of step, 6 for an update.")
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
+def status(check: bool, as_json: bool) -> None:
+    """Tell how the project of this folder stands: its version, what you have edited, what is out of step."""
+    from litgen_generator import status_command
+
+    status_command.run(check=check, as_json=as_json)
+
+
+@command.command(name="continue")
+@click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong.")
+def resume(quiet: bool) -> None:
+    """Go on after a conflict, once every file is as it is to be."""
+    from litgen_generator import change_command
+
+    change_command.resume(_manner({"quiet": quiet}))
+
+
+@command.command()
+@click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong.")
+def undo(quiet: bool) -> None:
+    """Take back what the last command has changed, also out of a conflict."""
+    from litgen_generator import change_command
+
+    change_command.undo(_manner({"quiet": quiet}))
+
+
+def _manner(chosen: dict[str, bool]) -> "Manner":
+    from litgen_generator.change_command import Manner
+
+    return Manner(**chosen)
 
 
 @command.command()

@@ -67,7 +67,7 @@ def check_target(target: Path, *, force: bool) -> None:
 def preview(order: Order) -> list[Path]:
     """The files that the project would have, relative and sorted; nothing is kept."""
     with staging(None) as stage:
-        render(current(), order.answers, stage.project, stage.scratch)
+        render(current(), order.answers.plain(), stage.project, stage.scratch)
         return stage.files()
 
 
@@ -85,7 +85,7 @@ def create(order: Order, may_overwrite: Callable[[list[Path]], bool]) -> Created
     template, target = current(), order.target
     to_commit = order.commit and not _in_repository(target)
     with staging(target if target.is_dir() else target.parent) as stage:
-        render(template, order.answers, stage.project, stage.scratch)
+        render(template, order.answers.plain(), stage.project, stage.scratch)
         files = stage.files()
         is_anonymous = to_commit and _commit(stage.project, f"litgen new, with litgen {template.tag}")
         overwritten = clashes(stage, target)

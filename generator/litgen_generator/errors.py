@@ -4,7 +4,8 @@ LitgenError               1   a sentence that says what was expected and what to
 ├─ UsageError             2   the command line is of no use as it is
 │  └─ BadAnswersError     2   answers that a rule refuses, one line each
 ├─ NotToml                1   service.toml cannot be read
-└─ DeclinedError          1   the person at the terminal said no
+├─ DeclinedError          1   the person at the terminal said no
+└─ ConflictError          4   written or not, the owner has to decide something first
 """
 
 
@@ -47,3 +48,9 @@ class DeclinedError(LitgenError):
     def __init__(self) -> None:
         """Say that all is as it was."""
         super().__init__("stopped; nothing was written.")
+
+
+class ConflictError(LitgenError):
+    """Something that only the owner can decide."""
+
+    exit_code = 4

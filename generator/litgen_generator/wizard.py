@@ -18,9 +18,10 @@ from litgen_generator.answers.model import (
     Answers,
     Endpoint,
 )
-from litgen_generator.answers.problems import problems
+from litgen_generator.answers.problems import Told, problems
 from litgen_generator.answers.questions import EXAMPLE_NAME
 from litgen_generator.answers.rules import rule_of
+from litgen_generator.change.wishes import Setting
 
 Judge = Callable[[Any], str | None]
 """Says what is wrong with an answer, if anything."""
@@ -81,15 +82,21 @@ def _ask_endpoints() -> list[dict[str, Any]]:
     another = True
     while another:
         questionary.print(f"\nEndpoint {len(endpoints) + 1}", style="bold")
-        endpoints.append(_ask_endpoint(endpoints))
+        endpoints.append(ask_endpoint({}, endpoints))
         another = questionary.confirm("Add another endpoint?", default=False).unsafe_ask()
     return endpoints
 
 
-def _ask_endpoint(before: list[dict[str, Any]]) -> dict[str, Any]:
-    endpoint: dict[str, Any] = {}
+def ask_endpoint(given: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Ask about one endpoint.
+
+    Args:
+        given: What need not be asked.
+        before: The other endpoints.
+    """
+    endpoint: dict[str, Any] = dict(given)
     for key, field in Endpoint.model_fields.items():
-        if _is_settled(key, endpoint):
+        if key in given or _is_settled(key, endpoint):
             continue
         default = _suggested(key, field, endpoint)
         judge = _judge_endpoint(key, endpoint, before)
@@ -120,6 +127,34 @@ def _suggested(key: str, field: FieldInfo, endpoint: Mapping[str, Any]) -> Any:
     return "" if field.is_required() else _UNLESS_GIVEN.get(key, field.default)
 
 
+def ask_again(answers: Mapping[str, Any], refused: Told) -> Setting:
+    """Ask for another answer in place of one that is refused.
+
+    Args:
+        answers: What there is.
+        refused: Where and why.
+    """
+    questionary.print(refused.message, style="fg:ansired")
+    place, dot, key = refused.at.rpartition(".")
+    model, old = (Endpoint, answers["endpoints"][_number(place)]) if dot else (Answers, answers)
+
+    def judge(value: Any) -> str | None:
+        changed = {**old, key: value}
+        whole = {**answers, "endpoints": _replaced(answers["endpoints"], _number(place), changed)} if dot else changed
+        return next((told.message for told in problems(whole) if told.at == refused.at), None)
+
+    value = _ask_one(model, key, old.get(key), judge)
+    return Setting(old["name"] if dot else None, key, value)
+
+
+def _number(place: str) -> int:
+    return int(place.removeprefix("endpoints[").removesuffix("]"))
+
+
+def _replaced(items: Sequence[Any], index: int, item: Any) -> list[Any]:
+    return [item if number == index else each for number, each in enumerate(items)]
+
+
 def _judge_service(key: str) -> Judge:
     """What is wrong with an answer about the service."""
 
@@ -130,7 +165,7 @@ def _judge_service(key: str) -> Judge:
     return judge
 
 
-def _judge_endpoint(key: str, endpoint: Mapping[str, Any], before: list[dict[str, Any]]) -> Judge:
+def _judge_endpoint(key: str, endpoint: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> Judge:
     """What is wrong with an answer about an endpoint, beside its own earlier ones and the other endpoints."""
 
     def judge(value: Any) -> str | None:

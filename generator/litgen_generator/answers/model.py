@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -326,6 +326,10 @@ class Answers(BaseModel):
     ci: Annotated[str, one_of("github", "none", fix='Use "github" if unsure.')] = Field(
         "github", description=SERVICE["ci"]
     )
+
+    def plain(self) -> dict[str, Any]:
+        """The answers that were given, as YAML has them."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:

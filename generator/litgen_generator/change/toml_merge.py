@@ -19,6 +19,7 @@ from litgen_generator.change.toml_text import (
     dotted,
     lines_of,
     loads,
+    same,
     under,
     with_inner,
 )
@@ -99,11 +100,6 @@ def decide(path: Key, base: Any, ours: Any, theirs: Any) -> Iterator[Edit]:
         yield Edit(Kind.CLASH if own else Kind.DROP, path, own)
     else:
         yield Edit(Kind.CLASH, path, (path,))
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same to a reader that tells 1 from 1.0; the order of keys means nothing."""
-    return repr(_sorted(one)) == repr(_sorted(other))
 
 
 class _Merger:
@@ -285,9 +281,3 @@ def _changed_or_added(path: Key, base: dict[str, Any], other: dict[str, Any]) ->
             yield from _changed_or_added((*path, key), before, now)
         elif not same(before, now):
             yield (*path, key)
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(each) for each in value] if isinstance(value, list) else value

@@ -202,6 +202,11 @@ def loads(text: str) -> dict[str, Any]:
         raise NotToml(int(line[1]) if line else text.count("\n") + 1, str(error).partition(" (at ")[0]) from None
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same to a reader that tells 1 from 1.0; the order of keys means nothing."""
+    return repr(_sorted(one)) == repr(_sorted(other))
+
+
 def under(path: Key, top: Key) -> bool:
     """Whether a key is `top` or stands in it."""
     return path[: len(top)] == top
@@ -341,3 +346,9 @@ def _tail_and_lead(notes: list[str]) -> tuple[list[str], list[str]]:
     while at and not notes[at - 1].strip():
         at -= 1
     return notes[:at], notes[at:]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,61 @@
+"""`litgen add-endpoint`: what was given and asked, made into a wish."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from litgen_generator import change_command, wizard
+from litgen_generator.answers import sources
+from litgen_generator.change import wishes
+from litgen_generator.change.engine import Wish
+from litgen_generator.change.project import Project
+from litgen_generator.errors import UsageError
+from litgen_generator.release.current import current
+
+
+def run(
+    name: str | None,
+    endpoints: Sequence[str],
+    answers_file: Path | None,
+    *,
+    defaults: bool,
+    manner: change_command.Manner,
+) -> None:
+    """Add endpoints to the project of this folder.
+
+    Raises:
+        LitgenError: If they cannot be added; then nothing was written.
+    """
+    added = _given(name, endpoints, answers_file)
+    change_command.run(
+        lambda project: _wish(project, added, name, asks=not (endpoints or answers_file or defaults)), manner
+    )
+
+
+def _given(name: str | None, endpoints: Sequence[str], answers_file: Path | None) -> list[dict[str, Any]]:
+    found = [sources.endpoint(text) for text in endpoints]
+    if answers_file:
+        listed = sources.from_file(answers_file).get("endpoints")
+        if not isinstance(listed, list):
+            raise UsageError(f"--answers {answers_file} holds no list of endpoints; expected endpoints: [{{name: …}}].")
+        found = [*listed, *found]
+    if name is not None:
+        if len(found) > 1 or (found and found[0].get("name", name) != name):
+            raise UsageError(f"NAME is {name!r} and --endpoint names others; expected one of the two. Leave one out.")
+        found = [{"name": name, **(found[0] if found else {})}]
+    return found
+
+
+def _wish(project: Project, added: list[dict[str, Any]], name: str | None, *, asks: bool) -> Wish:
+    if asks or not added:
+        if not change_command.is_interactive():
+            missing = "--defaults, or --endpoint KEY=VALUE,..." if added else "NAME and --defaults"
+            raise UsageError(f"there is no terminal to ask in. Give {missing}.")
+        added = [wizard.ask_endpoint(added[0] if added else {}, project.answers["endpoints"])]
+    names = " ".join(str(each.get("name")) for each in added)
+    in_full = project.tag == current().tag
+    return Wish(
+        f"litgen add-endpoint {names}",
+        project.template,
+        lambda answers: wishes.with_endpoints(answers, added, in_full=in_full),
+    )

@@ -1,0 +1,236 @@
+"""Changes written into the working tree: all of them or none, whatever happens meanwhile.
+
+All that is needed is put in order beside git's own files first; one rename then decides that it is going to be done.
+A process of its own does it, which neither Ctrl-C nor the end of the command reaches; should the machine stop in
+between, the next command of litgen does the rest.
+
+    state/lock          held by the command that works on the project
+    state/next-…        what a command is preparing; nothing counts in it
+    state/journal/      decided: plan.json, files/N as they are to be, deed.json, trees/ before and after
+    state/last/         the journal once all of it is done; `litgen undo` takes it back
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litgen_generator.change.snapshot import behind_link, entry_at
+from litgen_generator.change.trees import LINK, PROGRAM, Change, Entry, Trees
+from litgen_generator.errors import LitgenError
+from litgen_generator.interrupts import deferred
+
+BEFORE, AFTER = "before", "after"
+"""The two trees that are kept of a deed."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What was done last.
+
+    Args:
+        command: As it was typed.
+        label: What the template's side is called in its conflicts.
+        conflicts: The paths in which the owner has still to decide.
+    """
+
+    command: str
+    label: str
+    conflicts: tuple[str, ...] = ()
+
+
+class _Step(NamedTuple):
+    """What is to become of a path: the number of the file that goes there, or None for nothing."""
+
+    path: str
+    file: int | None
+
+
+class State:
+    """What litgen knows of a project beside its files.
+
+    Args:
+        folder: Where that is kept.
+        root: The project.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        """Look at nothing yet."""
+        self._folder, self._root = folder, root
+        self._journal, self._last = folder / "journal", folder / "last"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other commands out; what an earlier one had decided is done first.
+
+        Raises:
+            LitgenError: If another command is at work.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LitgenError(
+                    f"another litgen is at work in {self._root}; expected to be alone. Wait until it has ended."
+                ) from None
+            if self._journal.exists():
+                _in_a_process_of_its_own(self._finish)
+            for abandoned in self._folder.glob("next-*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            yield
+
+    @property
+    def last(self) -> Deed | None:
+        """What was done last, if it is still known."""
+        try:
+            known = json.loads((self._last / "deed.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return Deed(known["command"], known["label"], tuple(known["conflicts"]))
+
+    def trees(self) -> Trees:
+        """The trees before and after what was done last."""
+        return Trees(self._last / "trees")
+
+    def settle(self) -> None:
+        """Note that the conflicts of what was done last are resolved."""
+        deed = self.last
+        if deed is not None:
+            _write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
+
+    def forget(self) -> None:
+        """Know nothing of what was done last."""
+        shutil.rmtree(self._last, ignore_errors=True)
+
+    def apply(self, changes: Sequence[Change], trees: Trees, deed: Deed | None) -> None:
+        """Write the changes into the working tree.
+
+        Args:
+            changes: What becomes of which file.
+            trees: Where the trees before and after stand; kept with the deed.
+            deed: What is remembered; None if nothing can be taken back afterwards.
+
+        Raises:
+            LitgenError: If a file is no longer what it was when the changes were planned. Then nothing is written.
+        """
+        prepared = Path(tempfile.mkdtemp(prefix="next-", dir=self._folder))
+        try:
+            _write_plan(prepared, changes, self._root)
+            if deed is not None:
+                shutil.copytree(trees.folder, prepared / "trees")
+                _write_json(prepared / "deed.json", asdict(deed))
+            self._check(changes)
+        except BaseException:
+            shutil.rmtree(prepared, ignore_errors=True)
+            raise
+        with deferred():
+            _sync(prepared / "plan.json", *(prepared / "files").iterdir())
+            prepared.rename(self._journal)
+            _in_a_process_of_its_own(self._finish)
+
+    def _check(self, changes: Sequence[Change]) -> None:
+        for path, before, _, _ in changes:
+            place = self._root / path
+            folder = next(folder for folder in place.parents if folder.exists())
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise LitgenError(f"{folder} cannot be written to; expected to. Nothing was changed: allow it.")
+            if behind_link(self._root, path) or entry_at(place) != before or (before is None and place.is_dir()):
+                raise LitgenError(
+                    f"{place} is not what it was a moment ago, or in the way; expected nobody else to write here. "
+                    "Nothing was changed: save or move it, and run the command again."
+                )
+
+    def _finish(self) -> None:
+        """Do what has been decided, from wherever that was left."""
+        steps = [_Step(*step) for step in json.loads((self._journal / "plan.json").read_text(encoding="utf-8"))]
+        for step in steps:
+            if step.file is None:
+                _remove(self._root, self._root / step.path)
+        for step in steps:
+            if step.file is not None:
+                _put(self._journal / "files" / str(step.file), self._root / step.path)
+        shutil.rmtree(self._last, ignore_errors=True)
+        self._journal.rename(self._last)
+
+
+def _write_plan(folder: Path, changes: Sequence[Change], root: Path) -> None:
+    (folder / "files").mkdir()
+    steps = []
+    for number, (path, _, after, _) in enumerate(changes):
+        steps.append(_Step(path, None if after is None else number))
+        if after is not None:
+            _write(folder / "files" / str(number), after, root / path)
+    _write_json(folder / "plan.json", steps)
+
+
+def _write(place: Path, entry: Entry, target: Path) -> None:
+    """Write a file, with the permissions that it has where it is to go."""
+    if entry.mode == LINK:
+        place.symlink_to(os.fsdecode(entry.content))
+        return
+    place.write_bytes(entry.content)
+    mode = target.stat().st_mode & 0o777 if target.is_file() and not target.is_symlink() else place.stat().st_mode
+    runs = (mode & 0o444) >> 2 if entry.mode == PROGRAM else 0
+    place.chmod((mode & ~0o111 | runs) & 0o777)
+
+
+def _put(file: Path, target: Path) -> None:
+    if not file.is_symlink() and not file.exists():
+        return  # it is there already
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.rename(target)
+    except OSError:  # another file system
+        beside = target.with_name(f".litgen-{target.name}")
+        shutil.copy2(file, beside, follow_symlinks=False)
+        beside.replace(target)
+        file.unlink()
+
+
+def _remove(root: Path, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    for folder in place.parents:
+        if folder == root:
+            break
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _write_json(place: Path, data: Any) -> None:
+    beside = place.with_name(f"{place.name}.new")
+    beside.write_text(json.dumps(data), encoding="utf-8")
+    beside.replace(place)
+
+
+def _sync(*files: Path) -> None:
+    for file in files:
+        if not file.is_symlink():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+
+
+def _in_a_process_of_its_own(work: Callable[[], None]) -> None:
+    """Run something that is not to end with this process, and wait for it."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise LitgenError(
+            "not all files could be written; is the disk full, or a folder read-only? Put that right and run any "
+            "command of litgen, such as litgen status: it writes the rest."
+        )

@@ -1,0 +1,162 @@
+"""From a wish to a plan, and from a plan to the files: the one way in which litgen changes a project that stands."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from litgen_generator.change import folding, merge
+from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
+from litgen_generator.change.project import SETTINGS, Project
+from litgen_generator.change.snapshot import rendered, working_tree
+from litgen_generator.change.toml_edit import lookup, set_values
+from litgen_generator.change.toml_text import key_of, lines_of, loads
+from litgen_generator.change.trees import Change, Entry, Tree, Trees
+from litgen_generator.release.current import Template
+from litgen_generator.render import Job, render_all
+
+README = "README.md"
+
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a project is to become.
+
+    Args:
+        command: What was typed.
+        template: The version of the template that it is to have.
+        answers: From the answers as they are, service.toml's values among them, to what they are to be; asked twice,
+            and must not ask anybody.
+    """
+
+    command: str
+    template: Template
+    answers: Callable[[Answers], Answers]
+
+
+@dataclass
+class Plan:
+    """What would be written, and why.
+
+    Args:
+        project: What is changed.
+        wish: What was asked for.
+        trees: Where the trees before and after stand.
+        base: What the template gave before.
+        ours: The owner's files.
+        changes: The files that become others.
+        conflicts: What only the owner can decide.
+        kept: What stays as the owner has it, although the template's has changed.
+        notes: What was found in service.toml, a sentence each.
+    """
+
+    project: Project
+    wish: Wish
+    trees: Trees
+    base: Tree
+    ours: Tree
+    changes: list[Change]
+    conflicts: list[merge.Conflict] = field(default_factory=list)
+    kept: list[merge.Kept] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """What the template's side is called in conflicts."""
+        return label_of(self.wish.template)
+
+    @cached_property
+    def patch(self) -> bytes:
+        """The change as `git apply` reads it."""
+        return self.trees.patch(BEFORE, AFTER)
+
+    def apply(self, state: State) -> None:
+        """Write it."""
+        paths = tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
+        state.apply(self.changes, self.trees, Deed(self.wish.command, self.label, paths))
+
+
+def label_of(template: Template) -> str:
+    """What a version of the template is called in conflicts."""
+    return f"template {template.tag.partition('+')[0]}"
+
+
+@contextmanager
+def planned(project: Project, wish: Wish) -> Iterator[Plan]:
+    """Work out what a wish comes to; nothing of the project is touched.
+
+    Raises:
+        LitgenError: If it cannot be.
+    """
+    with tempfile.TemporaryDirectory(prefix="litgen-") as folder:
+        scratch = Path(folder)
+        own = Template(project.copied_bundle(scratch / "own.bundle"), project.tag)
+        wanted = wish.answers(project.answers)
+        base, theirs = _pristine([Job(own, project.answers), Job(wish.template, wanted)], scratch / "first")
+        ours = working_tree(project.root, base.keys() | theirs.keys())
+        folded = _folded(project.answers, base, ours)
+        if wanted != (wanted := wish.answers(folded.answers)):
+            (theirs,) = _pristine([Job(wish.template, wanted)], scratch / "second")
+            ours = working_tree(project.root, base.keys() | theirs.keys())
+        start = _without_choices(base, theirs, folded)
+        if folded.adopted:
+            theirs = _without_adopted(theirs, folded.adopted)
+            (known,) = _pristine([Job(own, _with_adopted(project.answers, folded))], scratch / "third")
+            start[README] = known[README]  # what it says of an endpoint is of litgen's models: the owner's is another
+        trees = Trees(scratch / "trees")
+        result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
+        changes = changed(trees, ours, result.after)
+        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, folded.notes)
+
+
+def changed(trees: Trees, before: Tree, after: Tree) -> list[Change]:
+    """Keep both trees, and say which files become others, in the order of their paths."""
+    trees.keep({AFTER: BEFORE}, **{BEFORE: before, AFTER: after})
+    moved = {new: old for old, new in trees.renames(BEFORE, AFTER).items()}
+    return [
+        Change(path, before.get(path), after.get(path), moved.get(path))
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
+
+
+def _folded(answers: Answers, base: Tree, ours: Tree) -> folding.Folded:
+    if SETTINGS not in ours:
+        return folding.Folded(dict(answers), [], {}, [], [])
+    return folding.fold(answers, _text(base[SETTINGS]), _text(ours[SETTINGS]))
+
+
+def _without_choices(base: Tree, theirs: Tree, folded: folding.Folded) -> dict[str, Entry]:
+    """The base as if the owner's choices in service.toml were the template's: then only what was asked for changes."""
+    template = loads(lines_of(_text(theirs[SETTINGS])))
+    values = {key: lookup(template, key_of(key)) if value is None else value for key, value in folded.values.items()}
+    return {**base, SETTINGS: _with_values(base[SETTINGS], values)}
+
+
+def _without_adopted(theirs: Tree, adopted: Sequence[str]) -> dict[str, Entry]:
+    """The template's side without what the owner has made by hand."""
+    left = {path: entry for path, entry in theirs.items() if merge.endpoint_of(path) not in adopted}
+    return {**left, SETTINGS: _with_values(theirs[SETTINGS], {f"endpoints.{name}": None for name in adopted})}
+
+
+def _with_adopted(answers: Answers, folded: folding.Folded) -> Answers:
+    added = [each for each in folded.answers["endpoints"] if each["name"] in folded.adopted]
+    return {**answers, "endpoints": [*answers["endpoints"], *added]}
+
+
+def _with_values(settings: Entry, values: Mapping[str, Any]) -> Entry:
+    return settings._replace(content=set_values(_text(settings), values).encode())
+
+
+def _text(entry: Entry) -> str:
+    return entry.content.decode("utf-8", "surrogateescape")
+
+
+def _pristine(jobs: Sequence[Job], folder: Path) -> list[dict[str, Entry]]:
+    """What the template gives, once for each job."""
+    return [rendered(project) for project in render_all(jobs, folder)]

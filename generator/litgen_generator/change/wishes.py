@@ -1,0 +1,126 @@
+"""What a command makes of a project's answers. Each is judged by the model before anything is rendered."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from litgen_generator.answers import sources
+from litgen_generator.answers.model import Answers, Endpoint
+from litgen_generator.answers.problems import parsed
+from litgen_generator.errors import UsageError
+
+Given = Mapping[str, Any]
+
+
+class Setting(NamedTuple):
+    """One answer that is given on the command line: of an endpoint, or of the service if that is None."""
+
+    endpoint: str | None
+    key: str
+    value: Any
+
+
+def setting(text: str) -> Setting:
+    """What `KEY=VALUE` or `ENDPOINT.KEY=VALUE` sets.
+
+    Raises:
+        UsageError: If it is neither, or there is no such key.
+    """
+    place, equals, typed = text.partition("=")
+    endpoint, dot, key = place.strip().removeprefix("endpoints.").rpartition(".")
+    model = Endpoint if dot else Answers
+    if not equals or key not in model.model_fields or (not dot and key == "endpoints"):
+        service = ", ".join(name for name in Answers.model_fields if name != "endpoints")
+        raise UsageError(
+            f"{text!r} sets nothing; expected KEY=VALUE with one of {service}; or ENDPOINT.KEY=VALUE with one of "
+            f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda"
+        )
+    return Setting(endpoint if dot else None, key, sources.value(model, key, typed))
+
+
+def with_endpoints(answers: Given, added: Sequence[Given], *, in_full: bool) -> Given:
+    """The answers with more endpoints.
+
+    Args:
+        answers: What there is.
+        added: The endpoints, as they were given.
+        in_full: Whether their defaults are written down too, as `litgen new` does. A template of another version
+            may not know each key, and has defaults of its own.
+
+    Raises:
+        BadAnswersError: If one of them cannot be.
+    """
+    count = len(answers["endpoints"])
+    whole = parsed({**answers, "endpoints": [*answers["endpoints"], *added]})
+    spelled = whole.plain()["endpoints"][count:] if in_full else added
+    return {**answers, "endpoints": [*answers["endpoints"], *spelled]}
+
+
+def without_endpoint(answers: Given, name: str) -> Given:
+    """The answers without an endpoint.
+
+    Raises:
+        UsageError: If there is no such endpoint.
+        BadAnswersError: If it is the only one.
+    """
+    _index(answers, name)
+    rest = {**answers, "endpoints": [each for each in answers["endpoints"] if each["name"] != name]}
+    if not rest["endpoints"]:
+        raise UsageError(f"{name} is the only endpoint; expected a service to have one. Add another one first.")
+    return judged(rest)
+
+
+def with_settings(answers: Given, settings: Sequence[Setting], *, judge: bool = True) -> Given:
+    """The answers with other values; None takes a key back to its default.
+
+    Args:
+        answers: What there is.
+        settings: What is to be otherwise.
+        judge: Whether the model of this litgen is asked.
+
+    Raises:
+        UsageError: If there is no such endpoint.
+        BadAnswersError: If one of the values is refused.
+    """
+    changed = {**answers, "endpoints": [dict(each) for each in answers["endpoints"]]}
+    for one in settings:
+        _put(_target(changed, one), one)
+    if judge:
+        good = parsed(changed).plain()
+        for one in settings:
+            _put(_target(changed, one), one._replace(value=_target(good, one).get(one.key)))
+    return changed
+
+
+def _target(answers: dict[str, Any], one: Setting) -> dict[str, Any]:
+    if one.endpoint is None:
+        return answers
+    found: dict[str, Any] = answers["endpoints"][_index(answers, one.endpoint)]
+    return found
+
+
+def _put(target: dict[str, Any], one: Setting) -> None:
+    target[one.key] = one.value
+    if one.value is None:
+        del target[one.key]
+
+
+def judged(answers: Given) -> Given:
+    """The same answers, if the model of this litgen takes them.
+
+    Raises:
+        BadAnswersError: If it does not.
+    """
+    parsed(answers)
+    return answers
+
+
+def unanswered(answers: Given) -> list[str]:
+    """The questions about the service that these answers know nothing of: they are new."""
+    return [key for key in Answers.model_fields if key not in answers]
+
+
+def _index(answers: Given, name: str) -> int:
+    names = [each["name"] for each in answers["endpoints"]]
+    if name not in names:
+        raise UsageError(f"there is no endpoint {name!r}; expected one of {', '.join(names)}. Correct the name.")
+    return names.index(name)
