@@ -5,13 +5,13 @@ import sys
 from dataclasses import asdict
 
 import click
-from packaging.version import Version
 
 from litgen_generator.change import status
 from litgen_generator.change.engine import Wish, planned
 from litgen_generator.change.project import Project
 from litgen_generator.change_command import opened
 from litgen_generator.errors import LitgenError
+from litgen_generator.release.carried import order
 from litgen_generator.release.current import current
 
 
@@ -29,7 +29,7 @@ def run(*, check: bool, as_json: bool) -> None:
 
 def _status(project: Project, conflicts: tuple[str, ...]) -> status.Status:
     newest = current().tag
-    is_outdated = Version(project.tag).public != Version(newest).public and Version(project.tag) < Version(newest)
+    is_outdated = order(project.tag) < order(newest)
     wish = Wish("litgen update", project.template, lambda answers: answers)
     try:
         with planned(project, wish) as plan:

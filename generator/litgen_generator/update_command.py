@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from packaging.version import Version
 
 from litgen_generator import change_command, wizard
 from litgen_generator.answers.model import Answers
@@ -15,7 +14,7 @@ from litgen_generator.change.project import Project
 from litgen_generator.change_command import Manner
 from litgen_generator.errors import BadAnswersError, LitgenError
 from litgen_generator.release import notices
-from litgen_generator.release.carried import template_of
+from litgen_generator.release.carried import order, template_of
 from litgen_generator.release.current import Template, current
 
 
@@ -48,8 +47,7 @@ def _wish(project: Project, target: Template, given: list[wishes.Setting], manne
 
 
 def _check_direction(project: Project, target: Template) -> None:
-    own, new = Version(project.tag), Version(target.tag)
-    if new < own and new.public != own.public:
+    if order(target.tag) < order(project.tag):
         raise LitgenError(
             f"the project has {project.tag} and {target.tag} is older; expected a newer one. "
             "To go back, use `litgen undo` or git; for a newer litgen: pip install --upgrade litgen-generator"

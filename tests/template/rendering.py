@@ -95,4 +95,4 @@ def _render_missing(renders: Sequence[Render]) -> None:
 def _render(template: Template, one: Render) -> None:
     one.folder.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
-        render(template, Answers.model_validate(one.answers), one.folder, Path(scratch))
+        render(template, Answers.model_validate(one.answers).plain(), one.folder, Path(scratch))

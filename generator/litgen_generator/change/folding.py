@@ -24,6 +24,7 @@ ENDPOINT: Final[Mapping[str, Key]] = {
     "path": ("path",),
     "timeout_s": ("timeout_s",),
     "response_type": ("response_type",),
+    "run_limit_s": ("run_limit_s",),
     "devices": ("workers", "devices"),
     "workers_per_device": ("workers", "per_device"),
     "gpu_memory_fraction": ("workers", "gpu_memory_fraction"),
