@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from litgen_generator import change_command, wizard
+from litgen_generator.answers import sources
 from litgen_generator.answers.model import Answers
 from litgen_generator.answers.problems import Told, problems
 from litgen_generator.change import wishes
@@ -30,11 +31,11 @@ def run(to: str | None, settings: Sequence[str], manner: Manner) -> None:
         LitgenError: If it cannot be brought there; then nothing was written.
     """
     target = template_of(to) if to else current()
-    given = [wishes.setting(text) for text in settings]
+    given = [sources.setting(text) for text in settings]
     change_command.run(lambda project: _wish(project, target, given, manner), manner)
 
 
-def _wish(project: Project, target: Template, given: list[wishes.Setting], manner: Manner) -> Wish:
+def _wish(project: Project, target: Template, given: list[sources.Setting], manner: Manner) -> Wish:
     _check_direction(project, target)
     command = f"litgen update --to {target.tag.removeprefix('v')}"
     for notice in notices.between(project.tag, target.tag):
@@ -54,13 +55,13 @@ def _check_direction(project: Project, target: Template) -> None:
         )
 
 
-def _asked_again(answers: Mapping[str, Any], given: Sequence[wishes.Setting], *, asks: bool) -> list[wishes.Setting]:
+def _asked_again(answers: Mapping[str, Any], given: Sequence[sources.Setting], *, asks: bool) -> list[sources.Setting]:
     """Answers that were good and are no more: asked, and never quietly replaced.
 
     Raises:
         BadAnswersError: If there is nobody to ask.
     """
-    found: list[wishes.Setting] = []
+    found: list[sources.Setting] = []
     refused = _refused(answers, given)
     while refused:
         if not asks:
@@ -71,18 +72,18 @@ def _asked_again(answers: Mapping[str, Any], given: Sequence[wishes.Setting], *,
     return found
 
 
-def _refused(answers: Mapping[str, Any], given: Sequence[wishes.Setting]) -> list[Told]:
+def _refused(answers: Mapping[str, Any], given: Sequence[sources.Setting]) -> list[Told]:
     return problems(wishes.with_settings(answers, given, judge=False))
 
 
 def _new(
-    answers: Mapping[str, Any], given: Sequence[wishes.Setting], manner: Manner, *, asks: bool
-) -> list[wishes.Setting]:
+    answers: Mapping[str, Any], given: Sequence[sources.Setting], manner: Manner, *, asks: bool
+) -> list[sources.Setting]:
     """Answers to the questions that are new; without anybody to ask, their defaults, which are said."""
     keys = [key for key in wishes.unanswered(answers) if key not in {one.key for one in given if one.endpoint is None}]
     if asks and keys:
         answered = wizard.ask(answers, keys)
-        return [wishes.Setting(None, key, answered[key]) for key in keys]
+        return [sources.Setting(None, key, answered[key]) for key in keys]
     for key in keys:
         default = Answers.model_fields[key].default
         manner.say(f"New question {key}: {default}, its default. Another answer: litgen set {key}=…")

@@ -21,7 +21,6 @@ from litgen_generator.answers.model import (
 from litgen_generator.answers.problems import Told, problems
 from litgen_generator.answers.questions import EXAMPLE_NAME
 from litgen_generator.answers.rules import rule_of
-from litgen_generator.change.wishes import Setting
 
 Judge = Callable[[Any], str | None]
 """Says what is wrong with an answer, if anything."""
@@ -127,7 +126,7 @@ def _suggested(key: str, field: FieldInfo, endpoint: Mapping[str, Any]) -> Any:
     return "" if field.is_required() else _UNLESS_GIVEN.get(key, field.default)
 
 
-def ask_again(answers: Mapping[str, Any], refused: Told) -> Setting:
+def ask_again(answers: Mapping[str, Any], refused: Told) -> sources.Setting:
     """Ask for another answer in place of one that is refused.
 
     Args:
@@ -144,7 +143,7 @@ def ask_again(answers: Mapping[str, Any], refused: Told) -> Setting:
         return next((told.message for told in problems(whole) if told.at == refused.at), None)
 
     value = _ask_one(model, key, old.get(key), judge)
-    return Setting(old["name"] if dot else None, key, value)
+    return sources.Setting(old["name"] if dot else None, key, value)
 
 
 def _number(place: str) -> int:

@@ -261,7 +261,7 @@ class Hopeless(RequestError):
 
 
 class RunTooLong(RequestError):
-    """A run took longer than ``run_limit_s``, and its worker was ended."""
+    """A run took longer than ``run_limit_s``, and was stopped."""
 
     status, code, title = 504, "run-too-long", "The run took too long"
 

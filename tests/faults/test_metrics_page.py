@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import wire
 from tests.promtool import complaints
 from tests.services import act, config, endpoint, eventually, serving, square
 
@@ -34,6 +35,18 @@ def test_promtool_finds_nothing(tmp_path: Path) -> None:
         for said in ('status="422"', 'litgen_refusals_total{code="invalid-input"', "litgen_batches_total{"):
             assert said in page
         assert complaints(page) == ""
+
+
+def test_what_is_open_and_arriving(tmp_path: Path) -> None:
+    """The page counts connections, and the bytes of bodies that still have to come, by their announcement."""
+    with serving(config(tmp_path, {"square": square()})) as service:
+        with wire.connected(service.port) as idle, wire.connected(service.port) as sender:
+            sender.send(b"POST /square HTTP/1.1\r\nContent-Length: 700000\r\n\r\n" + b" " * 1000)
+            assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 700000.0' in _page(service.url))
+            idle.send(wire.get("/metrics"))  # over one of the two
+            assert b"\nlitgen_connections 2.0\n" in idle.expect().body
+        assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 0.0' in _page(service.url))
+        assert eventually(lambda: "\nlitgen_connections 1.0\n" in _page(service.url))
 
 
 def _page(url: str) -> str:

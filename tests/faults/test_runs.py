@@ -42,6 +42,30 @@ def eventually_answered(url: str) -> dict[str, int]:
     return found[0]
 
 
+@pytest.mark.parametrize("action", ["be-cancelled", "raise", "spin-and-raise"])
+def test_a_run_that_is_stopped(tmp_path: Path, action: str) -> None:
+    """A run that ends because it was told to is 504 run-too-long, whatever it raises; its worker lives on."""
+    later = endpoint("actions:ActLater", "/act", timeout_s=20.0, run_limit_s=0.5, kill_grace_s=10.0)
+    with serving(config(tmp_path, {"act": later})) as service:
+        pids = service.worker_pids()
+        problem = assert_problem(service.post("/act", {"do": action, "seconds": 600}), 504, "run-too-long")
+        assert "endpoints.act.run_limit_s" in problem["detail"]
+        answer = service.post("/act", {"do": "answer", "seconds": 600})  # late, and in time for its client
+        assert (answer.status_code, answer.json()["value"]) == (200, "late")
+        assert service.worker_pids() == pids
+        assert "CancelledError" not in service.log()
+        assert ("a secret word" in service.log()) == action.endswith("raise")
+
+
+def test_a_cancelled_predict_is_no_news(tmp_path: Path) -> None:
+    """An async predict that is cancelled since its client's time is over leaves no traceback in the log."""
+    later = endpoint("actions:ActLater", "/act", timeout_s=0.5, kill_grace_s=10.0)
+    with serving(config(tmp_path, {"act": later})) as service:
+        assert_problem(service.post("/act", {"do": "be-cancelled", "seconds": 600}), 504, "timeout")
+        assert service.post("/act", {"do": "", "seconds": 0}).status_code == 200
+        assert "Traceback" not in service.log()
+
+
 def test_waiting_is_told_from_running(tmp_path: Path) -> None:
     """What waited behind slow work says so, though it stood next in turn in the worker."""
     path = config(tmp_path, {"act": act(timeout_s=1.0)})

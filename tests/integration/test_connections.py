@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -236,6 +237,41 @@ def test_expect_continue_of_too_much(client: wire.Wire) -> None:
     assert client.ended()
 
 
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        ("POST /square HTTP/1.1\r\nContent-Length: 60000000", 413, "payload-too-large"),
+        ("POST /square HTTP/1.1\r\nContent-Length: 49000000\r\nX-Request-Timeout: 0.001", 504, "timeout"),
+        ("POST /square HTTP/1.1\r\nTransfer-Encoding: gzip", 501, "unsupported-transfer-encoding"),
+        ("POST /nowhere HTTP/1.0\r\nContent-Length: 60000000", 404, "not-found"),
+        ("no HTTP", 400, "invalid-http"),
+    ],
+)
+def test_a_client_that_sends_everything_first(client: wire.Wire, head: str, status: int, code: str) -> None:
+    """An answer that comes before the whole body is not lost to a client that only reads when it has sent it all."""
+    client.sock.sendall(head.encode() + b"\r\n\r\n")
+    for _ in range(48):
+        client.sock.sendall(b" " * 1_000_000)  # which fails if the connection has been reset
+    assert_refused(client.reply(), status, code)
+    assert client.ended()
+
+
+def test_a_client_that_never_ends(client: wire.Wire) -> None:
+    """One that goes on sending behind its answer is let do so for a short time only."""
+    began = time.monotonic()
+    client.sock.sendall(b"POST /square HTTP/1.1\r\nContent-Length: 60000000\r\n\r\n")
+
+    def is_reset() -> bool:
+        try:
+            client.sock.sendall(b" ")
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+        return False
+
+    assert eventually(is_reset)
+    assert 1.5 < time.monotonic() - began < 2 + LATE_S
+
+
 @pytest.mark.parametrize("header", ["X: y", "Connection: keep-alive"])
 def test_http_1_0(client: wire.Wire, header: str) -> None:
     """An HTTP/1.0 request is answered and its connection closed."""
@@ -339,6 +375,23 @@ def test_a_client_that_does_not_read(service: Running, behind: bytes) -> None:
         assert eventually(lambda: connections() == 1)
         time.sleep(1)
         assert eventually(lambda: connections() == 0, HEADER_S + BODY_S + 10)
+
+
+def test_answers_that_nobody_takes(service: Running) -> None:
+    """For a client that pipelines and does not read, there are two answers at most; the rest has not begun."""
+
+    def answered() -> int:
+        found = re.search(r'litgen_requests_total\{endpoint="act",status="200"\} (\d+)', service.get("/metrics").text)
+        return int(found[1]) if found else 0
+
+    before, memory = answered(), psutil.Process(service.http_pid).memory_info().rss
+    with wire.connected(service.port) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(wire.post("/act", command("large", number=20_000_000)) * 20)
+        assert eventually(lambda: answered() - before >= 2)
+        time.sleep(0.5)
+        assert answered() - before == 2
+        assert psutil.Process(service.http_pid).memory_info().rss - memory < 150_000_000
 
 
 def tcp(service: Running) -> list[str]:

@@ -12,7 +12,13 @@ from tests.soak.target import Sample, Target
 _WORKERS = 7
 _HTTP_GROWTH = 24_000_000
 _SUPERVISOR_GROWTH = 6_000_000
-_AT_REST = ("litgen_requests_in_flight", "litgen_queue_length", "litgen_queue_bytes", "litgen_queue_age_seconds")
+_AT_REST = (
+    "litgen_requests_in_flight",
+    "litgen_queue_length",
+    "litgen_queue_bytes",
+    "litgen_queue_age_seconds",
+    "litgen_arriving_bytes",
+)
 
 
 def unquiet(

@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel
 
-from litgen_generator.answers.model import Endpoint
+from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.errors import UsageError
 
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
@@ -89,6 +89,32 @@ def endpoint(text: str) -> dict[str, Any]:
             )
         found[key] = value(Endpoint, key, given)
     return found
+
+
+class Setting(NamedTuple):
+    """One answer that is given on the command line: of an endpoint, or of the service if that is None."""
+
+    endpoint: str | None
+    key: str
+    value: Any
+
+
+def setting(text: str) -> Setting:
+    """What `KEY=VALUE` or `ENDPOINT.KEY=VALUE` sets.
+
+    Raises:
+        UsageError: If it is neither, or there is no such key.
+    """
+    place, equals, typed = text.partition("=")
+    name, dot, key = place.strip().removeprefix("endpoints.").rpartition(".")
+    model = Endpoint if dot else Answers
+    if not equals or key not in model.model_fields or (not dot and key == "endpoints"):
+        service = ", ".join(name for name in Answers.model_fields if name != "endpoints")
+        raise UsageError(
+            f"{text!r} sets nothing; expected KEY=VALUE with one of {service}; or ENDPOINT.KEY=VALUE with one of "
+            f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda"
+        )
+    return Setting(name if dot else None, key, value(model, key, typed))
 
 
 def value(model: type[BaseModel], key: str, text: str) -> Any:

@@ -4,15 +4,14 @@ A manifest's grace period is computed from `drain_timeout_s`: the answer has to 
 once answered.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.answers.problems import problems
 from litgen_generator.change.toml_edit import lookup
-from litgen_generator.change.toml_text import Key, dotted, lines_of, loads, same
+from litgen_generator.change.toml_text import Key, dotted, lines_of, literal, loads, same
 
 SERVICE: Final[Mapping[str, Key]] = {
     "shutdown_api": ("shutdown", "api"),
@@ -56,11 +55,27 @@ class Folded(NamedTuple):
 class _Place(NamedTuple):
     """An answer and the key of service.toml that it sets."""
 
+    at: str
+    """The answer as problems name it, such as `endpoints[0].path`."""
     given: dict[str, Any]
     """The answers that it is one of: the service's or an endpoint's."""
     name: str
     path: Key
     nullable: bool
+
+
+class _Edit(NamedTuple):
+    """An answer that the owner has changed in service.toml."""
+
+    place: _Place
+    value: Any
+    said: str
+
+    @classmethod
+    def of(cls, place: _Place, ours: Any) -> Self:
+        gone = ours is _MISSING
+        key = dotted(place.path)
+        return cls(place, None if gone else ours, f"{key} is {'no longer' if gone else literal(ours)} in service.toml")
 
 
 def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
@@ -78,8 +93,8 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
     folded = Folded(deepcopy(dict(answers)), [], {}, [], [])
     listed = [each for each in folded.answers.get("endpoints", []) if isinstance(each, dict)]
     _find_orphans(folded, listed, ours)
-    for place in list(_places(folded.answers, [each for each in listed if each.get("name") not in folded.orphans])):
-        _fold_one(folded, place, lookup(base, place.path, _MISSING), lookup(ours, place.path, _MISSING))
+    present = [each for each in listed if each.get("name") not in folded.orphans]
+    _fold(folded, [edit for place in _places(folded.answers, present) for edit in _edits(place, base, ours)])
     known = {each.get("name") for each in listed} | _tables(base).keys()
     for name, table in _tables(ours).items():
         if name not in known:
@@ -87,33 +102,49 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
     return folded
 
 
-def _places(answers: dict[str, Any], endpoints: list[dict[str, Any]]) -> Iterator[_Place]:
+def _places(answers: dict[str, Any], present: list[dict[str, Any]]) -> Iterator[_Place]:
     for name, path in SERVICE.items():
-        yield _Place(answers, name, path, _is_nullable(Answers, name))
-    for given in endpoints:
-        for name, path in ENDPOINT.items():
-            yield _Place(given, name, ("endpoints", str(given.get("name")), *path), _is_nullable(Endpoint, name))
+        yield _Place(name, answers, name, path, _is_nullable(Answers, name))
+    for index, given in enumerate(answers.get("endpoints", [])):
+        for name, path in ENDPOINT.items() if given in present else ():
+            whole = ("endpoints", str(given["name"]), *path)
+            yield _Place(f"endpoints[{index}].{name}", given, name, whole, _is_nullable(Endpoint, name))
 
 
-def _fold_one(folded: Folded, place: _Place, base: Any, ours: Any) -> None:
-    if same(base, ours) or (ours is _MISSING and not place.nullable):
-        return
-    value = None if ours is _MISSING else ours
-    before = problems(folded.answers)
-    had, was = place.name in place.given, place.given.get(place.name)
-    place.given[place.name] = value
-    refused = [told.message for told in problems(folded.answers) if told not in before]
-    key = dotted(place.path)
-    said = f"{key} is {'no longer' if ours is _MISSING else _shown(value)} in service.toml"
-    if not refused:
-        folded.notes.append(said)
-        folded.values[key] = value
-        return
-    if had:
-        place.given[place.name] = was
+def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[_Edit]:
+    before, now = (lookup(values, place.path, _MISSING) for values in (base, ours))
+    if not same(before, now) and (now is not _MISSING or place.nullable):
+        yield _Edit.of(place, now)
+
+
+def _fold(folded: Folded, edits: list[_Edit]) -> None:
+    """Take all edits together, since one may be good only with another; then give back those that are refused."""
+    accepted = problems(folded.answers)
+    stored = [dict(edit.place.given) for edit in edits]
+    refused: dict[int, str] = {}
+    for edit in edits:
+        edit.place.given[edit.place.name] = edit.value
+    while new := [told for told in problems(folded.answers) if told not in accepted]:
+        taken = [index for index in range(len(edits)) if index not in refused]
+        blamed = [index for index in taken if edits[index].place.at == new[0].at]
+        near = [index for index in taken if edits[index].place.at.partition(".")[0] == new[0].at.partition(".")[0]]
+        for index in blamed or near or taken:
+            refused[index] = new[0].message
+            _give_back(edits[index].place, stored[index])
+    for index, edit in enumerate(edits):
+        if index in refused:
+            why = f"but as an answer it is refused, so other files do not follow it: {refused[index]}"
+            folded.notes.append(f"{edit.said}, {why}")
+        else:
+            folded.notes.append(edit.said)
+            folded.values[dotted(edit.place.path)] = edit.value
+
+
+def _give_back(place: _Place, stored: dict[str, Any]) -> None:
+    if place.name in stored:
+        place.given[place.name] = stored[place.name]
     else:
         del place.given[place.name]
-    folded.notes.append(f"{said}, but as an answer it is refused, so other files do not follow it: {refused[0]}")
 
 
 def _find_orphans(folded: Folded, listed: list[dict[str, Any]], ours: Mapping[str, Any]) -> None:
@@ -162,10 +193,3 @@ def _tables(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _is_nullable(model: type[Answers | Endpoint], name: str) -> bool:
     field = model.model_fields[name]
     return not field.is_required() and field.default is None
-
-
-def _shown(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except TypeError:
-        return str(value)

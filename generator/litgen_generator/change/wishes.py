@@ -1,40 +1,14 @@
 """What a command makes of a project's answers. Each is judged by the model before anything is rendered."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from litgen_generator.answers import sources
-from litgen_generator.answers.model import Answers, Endpoint
+from litgen_generator.answers.model import Answers
 from litgen_generator.answers.problems import parsed
+from litgen_generator.answers.sources import Setting
 from litgen_generator.errors import UsageError
 
 Given = Mapping[str, Any]
-
-
-class Setting(NamedTuple):
-    """One answer that is given on the command line: of an endpoint, or of the service if that is None."""
-
-    endpoint: str | None
-    key: str
-    value: Any
-
-
-def setting(text: str) -> Setting:
-    """What `KEY=VALUE` or `ENDPOINT.KEY=VALUE` sets.
-
-    Raises:
-        UsageError: If it is neither, or there is no such key.
-    """
-    place, equals, typed = text.partition("=")
-    endpoint, dot, key = place.strip().removeprefix("endpoints.").rpartition(".")
-    model = Endpoint if dot else Answers
-    if not equals or key not in model.model_fields or (not dot and key == "endpoints"):
-        service = ", ".join(name for name in Answers.model_fields if name != "endpoints")
-        raise UsageError(
-            f"{text!r} sets nothing; expected KEY=VALUE with one of {service}; or ENDPOINT.KEY=VALUE with one of "
-            f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda"
-        )
-    return Setting(endpoint if dot else None, key, sources.value(model, key, typed))
 
 
 def with_endpoints(answers: Given, added: Sequence[Given], *, in_full: bool) -> Given:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeVar
 
 _AHEAD_S = 0.004
@@ -24,11 +25,18 @@ class Load:
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
     reserved: bool = False  # kept free for a request that has to run alone
     retired: bool = False  # gets no more requests
+    max_bytes: float = inf  # with which it gets no more either
+    held_bytes: int = 0  # of bodies
 
     @property
     def held(self) -> int:
         """Requests that are with the worker."""
         return self.waiting + self.running
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has all that it may hold; one request alone it may hold in any case."""
+        return self.held >= self.credit or self.held_bytes >= self.max_bytes
 
     @property
     def credit(self) -> int:
@@ -43,17 +51,19 @@ class Load:
         """What comes before one more request here, the least first: batches, then how far the last one is filled."""
         return (self.running > 0) + self.waiting // self.max_size, -(self.waiting % self.max_size)
 
-    def send(self) -> None:
-        """One request goes to the worker."""
+    def send(self, size: int) -> None:
+        """One request goes to the worker, with a body of so many bytes."""
         self.waiting += 1
+        self.held_bytes += size
 
     def start(self, count: int) -> None:
         """The worker has taken a batch."""
         self.waiting -= count
         self.running += count
 
-    def finish(self, run_s: float, *, started: bool) -> None:
+    def finish(self, size: int, run_s: float, *, started: bool) -> None:
         """One request has been answered, after ``run_s`` seconds in its batch (0: it never ran)."""
+        self.held_bytes -= size
         if started:
             self.running -= 1
         else:
@@ -83,7 +93,7 @@ def choose(loads: Iterable[L]) -> L | None:
     """Return who takes the next request: an idle worker first, its batch filled up before the next one's is begun."""
     best, best_rank = None, (0, 0)
     for load in loads:
-        if load.reserved or load.retired or load.held >= load.credit:
+        if load.reserved or load.retired or load.is_full:
             continue
         rank = load.rank
         if best is None or rank < best_rank:

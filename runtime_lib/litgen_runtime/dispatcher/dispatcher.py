@@ -53,6 +53,7 @@ class Dispatcher:
         self.stats = Stats()
         self.streams = settings.streaming is not None
         self.max_size = _at_once(settings)
+        self.max_bytes = settings.queue.max_bytes
         self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
         self._kill = kill
@@ -79,6 +80,11 @@ class Dispatcher:
     def queued_bytes(self) -> int:
         """The size of their bodies."""
         return self._waiting.bytes
+
+    @property
+    def arriving_bytes(self) -> int:
+        """The size of bodies that are still arriving, as far as they have room."""
+        return self._waiting.arriving
 
     @property
     def queue_age_s(self) -> float:
@@ -314,7 +320,10 @@ class Dispatcher:
             ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
-        if ticket.settle(result) or result.status == 200:
+        failed = result.status != 200
+        if failed and ticket.told:  # whatever a run that has been stopped raises
+            self._settle_dropped(ticket)
+        elif ticket.settle(result) or not failed:
             return
         error = RequestError.from_json(result.body)
         if error.log:
@@ -362,9 +371,11 @@ class Dispatcher:
         now, limit_s = time.monotonic(), self._settings.run_limit
         for line in self._lines.values():
             overdue = line.overdue(now, limit_s)
-            if overdue and not line.told:
-                line.told = True
-                line.cancel(overdue)
+            late = [ticket for ticket in overdue if not ticket.told]
+            for ticket in late:
+                ticket.told = True
+            if late:
+                line.cancel(late)
             if line.overdue(now, limit_s + self._settings.kill_grace_s) and not line.doomed:
                 line.doomed, line.load.retired = frozenset(overdue), True
                 self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")

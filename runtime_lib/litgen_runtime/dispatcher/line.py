@@ -34,6 +34,7 @@ class Owner(Protocol):
     """Who gives a worker its requests and takes its answers."""
 
     max_size: int
+    max_bytes: int
     streams: bool
 
     def join(self, line: WorkerLine) -> None:
@@ -59,8 +60,7 @@ class WorkerLine(asyncio.Protocol):
     def __init__(self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Failed) -> None:
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
-        self.load = StreamLoad(owner.max_size) if owner.streams else Load(owner.max_size)
-        self.told = False  # what runs has been told to stop
+        self.load = (StreamLoad if owner.streams else Load)(owner.max_size, max_bytes=owner.max_bytes)
         self.doomed: frozenset[Ticket] = frozenset()  # what ran on, for which the worker is being killed
         self.lag_s = 0.0  # how much longer than its run the latest answer took, from when the worker was free for it
         self.answered = 0
@@ -102,9 +102,9 @@ class WorkerLine(asyncio.Protocol):
 
     def hold(self, ticket: Ticket, now: float) -> None:
         """Note that a request goes to this worker."""
-        ticket.line, ticket.sent = self, now
+        ticket.line, ticket.sent, ticket.told = self, now, False
         self.tickets[ticket.id] = ticket
-        self.load.send()
+        self.load.send(len(ticket.body))
 
     def start(self, keys: list[int], now: float) -> None:
         """The worker has formed a batch of these."""
@@ -115,10 +115,9 @@ class WorkerLine(asyncio.Protocol):
     def finish(self, result: Result, now: float) -> Ticket:
         """Take a request's answer; its place is free."""
         ticket = self.tickets.pop(result.id)
-        self.load.finish(result.run_s, started=self._tells_starts and ticket.started is not None)
+        self.load.finish(len(ticket.body), result.run_s, started=self._tells_starts and ticket.started is not None)
         self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
         self._free_since = now
-        self.told = False
         self.answered += result.status != DROPPED
         self._end_if_done()
         return ticket

@@ -68,9 +68,9 @@ def hopeless(name: str, remaining_s: float, run_s: float, needed_s: float) -> Ho
 
 
 def ran_too_long(name: str, limit_s: float) -> RunTooLong:
-    """The worker was killed for the length of this run."""
+    """The run was told to stop, or its worker was killed, for its length."""
     return RunTooLong(
-        f"{name} ran this request for longer than its run_limit_s of {limit_s:g} s, and its worker was ended. "
+        f"{name} ran this request for longer than its run_limit_s of {limit_s:g} s, and was stopped. "
         f"The service's owner can raise endpoints.{name}.run_limit_s."
     )
 

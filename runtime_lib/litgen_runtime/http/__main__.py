@@ -22,6 +22,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.groups import let_the_supervisor_decide
 from litgen_runtime.http.app import Front
 from litgen_runtime.http.body import reader_for
+from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door, admit
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
@@ -66,6 +67,7 @@ class HttpProcess:
         self._workers = Workers(self._lifecycle, self._dispatchers, self._tell)
         for name, endpoint in settings.endpoints.items():
             self._dispatchers[name] = Dispatcher(name, endpoint, self._workers.kill)
+        self._crowd = Crowd(within_descriptors(settings.service.max_connections))
         self._site = Site(settings)
         probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s)
         self._door_of = dict(self._doors())
@@ -73,7 +75,7 @@ class HttpProcess:
         if not self._site.may_have_middleware:
             self._open_lanes()
         front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle)
-        self._server = Server(front, settings.service, self._lanes, self._listening)
+        self._server = Server(front, settings.service, self._crowd, self._lanes, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._workers.adopt,
@@ -93,7 +95,7 @@ class HttpProcess:
         loop.remove_reader(self._control.fileno())
 
     def _routes(self, doors: Mapping[str, Door]) -> dict[str, App]:
-        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers), **doors}
+        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers, self._crowd), **doors}
         if self._settings.shutdown.api:
             keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))

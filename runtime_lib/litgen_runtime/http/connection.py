@@ -22,6 +22,7 @@ from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lane import Exchange
 from litgen_runtime.http.messages import Answer, request_id_of
+from litgen_runtime.http.outlet import Outlet
 from litgen_runtime.http.probes import PATHS
 
 _MAX_HEADER_BYTES = 65_536
@@ -48,7 +49,6 @@ class TimedProtocol(HttpToolsProtocol):
     _header_bytes = 0
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
     _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
-    _body: bytes = b""  # of that one
     _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
@@ -59,6 +59,7 @@ class TimedProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._lanes = lanes
         self._crowd = crowd
+        self._pieces: list[bytes] = []  # of the body that is being read on the short way
 
     @property
     def idle_since(self) -> float | None:
@@ -74,13 +75,18 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._outlet = Outlet(transport, self._part)
         self._wait_for("headers")
         self._late = not self._crowd.enter(self, self.waits_since)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a header block without an end is refused, an offer of another protocol ignored."""
-        if self._last_words is not None:
-            return
+        if self._outlet.parted_at is not None:
+            self._outlet.linger(len(data))
+        elif self._last_words is None:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         self._idle_since = None
         self.is_silent = False
         if self.waits_for is not None:
@@ -93,9 +99,9 @@ class TimedProtocol(HttpToolsProtocol):
                 self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
-        if self._lane is not None:
+        if self._lane is not None and not self._outlet.is_closing():
             self._leave_lane()
-        if not (self.waits_for or self._began or self.transport.is_closing()) and self.cycle.response_complete:
+        if not (self.waits_for or self._began or self._outlet.is_closing()) and self.cycle.response_complete:
             if waited_for == "body":
                 self._idle_since = self.loop.time()  # the rest of a request that was refused before
             else:
@@ -117,6 +123,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._crowd.leave(self)
         self.eof_received()
         super().connection_lost(exc)
+        self._outlet.forget()
 
     def on_message_begin(self) -> None:
         """Wait for the headers of the next request on this connection."""
@@ -129,6 +136,8 @@ class TimedProtocol(HttpToolsProtocol):
         self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._upgrading:
             return
+        if self._outlet.is_closing():
+            raise ValueError  # ends the parser: nobody is answered any more
         refusal = self._refusal()
         if refusal is not None:
             self.refuse(refusal)
@@ -138,7 +147,7 @@ class TimedProtocol(HttpToolsProtocol):
         if lane is None or not self._may_take_lane():
             self._enter_asgi()
         else:
-            self._lane, self._body = lane, b""
+            self._lane, self._pieces = lane, []
 
     def _may_take_lane(self) -> bool:
         """Whether nothing about this request needs more than its headers, its bytes and an answer."""
@@ -149,15 +158,19 @@ class TimedProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self._late
             and not self.flow.write_paused
-            and not self.transport.is_closing()
         )
 
     def _leave_lane(self) -> None:
         """The rest of the body is still to come: that is for ASGI."""
-        body, self._lane, self._body = self._body, None, b""
+        body = self._taken()
         self._enter_asgi()
         if body:
             self.on_body(body)
+
+    def _taken(self) -> bytes:
+        """Take the body off the lane; an idle connection must not hold what came over it."""
+        pieces, self._lane, self._pieces = self._pieces, None, []
+        return b"".join(pieces)
 
     def _enter_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -166,6 +179,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.scope["headers"] = headers
         self.scope["litgen.connection"] = self  # type: ignore[typeddict-unknown-key]  # for the door
         super().on_headers_complete()
+        self.cycle.transport = self._outlet  # type: ignore[assignment]  # all that it asks of one
         if self._late:
             self.cycle.keep_alive = False
         self._gathers = self.url in self._lanes and declared_size(headers) <= INLINE_BYTES
@@ -200,7 +214,7 @@ class TimedProtocol(HttpToolsProtocol):
         """Take a piece of the body; what comes between pieces, or behind the last, counts as headers do."""
         self._header_bytes = 0
         if self._lane is not None:
-            self._body += body
+            self._pieces.append(body)
         elif self._gathers:
             if not self.cycle.response_complete:
                 self.cycle.body += body
@@ -217,11 +231,9 @@ class TimedProtocol(HttpToolsProtocol):
             if self.flow.read_paused and self.cycle is self._answering:  # by a large body: its sender may leave
                 self.flow.resume_reading()
             return
-        lane, self._lane = self._lane, None
-        exchange = Exchange(self, lane, self.headers, keep_alive=self.parser.should_keep_alive())
+        exchange = Exchange(self, self._lane, self.headers, keep_alive=self.parser.should_keep_alive())
         self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
-        body, self._body = self._body, b""  # an idle connection must not hold what came over it
-        exchange.begin(body)
+        exchange.begin(self._taken())
 
     def respond(self, answer: Answer, request_id: bytes) -> None:
         """Write the answer of the request on the short way."""
@@ -237,7 +249,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
         self.server_state.total_requests += 1
-        if not self.transport.is_closing():
+        if not self._outlet.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
@@ -257,6 +269,7 @@ class TimedProtocol(HttpToolsProtocol):
         elif now - self._unread_since >= limits["reading"]:
             self.transport.abort()
             return
+        self._outlet.sweep(now)
         waits_for = self.waits_for
         if waits_for is None:
             if self._idle_since is not None and now - self._idle_since >= _KEEP_ALIVE_S:
@@ -274,7 +287,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def refuse(self, error: RequestError) -> None:
         """Answer outside of the app, where there is no whole request, and close."""
-        if self.transport.is_closing():
+        if self._outlet.is_closing():
             return
         if self._behind():
             self._last_words = self._last_words or error
@@ -293,8 +306,28 @@ class TimedProtocol(HttpToolsProtocol):
             ]
             self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
         self.eof_received()
+        self._end()
+
+    def shutdown(self) -> None:
+        """End with the server."""
+        if self._outlet.parted_at is not None:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def _part(self) -> bool:
+        """End behind an answer whose request is still being read."""
+        is_reading = self.waits_for == "body"
+        if is_reading and not self._outlet.is_closing():
+            self._end()
+        return is_reading
+
+    def _end(self) -> None:
         self.waits_for = None
-        self.transport.close()
+        self._idle_since = self.loop.time()  # when room is needed, its place is there
+        self.is_silent = True
+        self._outlet.part(self._idle_since)
+        self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""

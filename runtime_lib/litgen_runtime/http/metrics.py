@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
@@ -84,9 +84,11 @@ class Metrics:
     Args:
         lifecycle: where the service stands.
         dispatchers: the endpoints, by name.
+        connections: those that are open.
     """
 
-    def __init__(self, lifecycle: Lifecycle, dispatchers: Mapping[str, Dispatcher]) -> None:
+    def __init__(self, lifecycle: Lifecycle, dispatchers: Mapping[str, Dispatcher], connections: Sized) -> None:
+        self._connections = connections
         self._lifecycle = lifecycle
         self._dispatchers = dispatchers
 
@@ -118,14 +120,21 @@ class Metrics:
         in_flight = GaugeMetricFamily("litgen_requests_in_flight", "Requests not answered yet")
         in_flight.add_metric([], self._lifecycle.in_flight)
         yield in_flight
+        connections = GaugeMetricFamily("litgen_connections", "Open connections")
+        connections.add_metric([], len(self._connections))
+        yield connections
         queued = GaugeMetricFamily("litgen_queue_length", "Requests that no worker holds", labels=["endpoint"])
         age = GaugeMetricFamily("litgen_queue_age_seconds", "Age of the oldest of them", labels=["endpoint"])
         size = GaugeMetricFamily("litgen_queue_bytes", "Bytes of their bodies", labels=["endpoint"])
+        arriving = GaugeMetricFamily(
+            "litgen_arriving_bytes", "Bytes of bodies that are still arriving, as announced", labels=["endpoint"]
+        )
         for name, dispatcher in self._dispatchers.items():
+            arriving.add_metric([name], dispatcher.arriving_bytes)
             queued.add_metric([name], dispatcher.queued)
             age.add_metric([name], dispatcher.queue_age_s)
             size.add_metric([name], dispatcher.queued_bytes)
-        yield from (queued, age, size)
+        yield from (queued, age, size, arriving)
 
     def _workers(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

@@ -13,7 +13,7 @@ import uvicorn
 
 from litgen_runtime.errors import Draining
 from litgen_runtime.http.connection import TimedProtocol
-from litgen_runtime.http.crowd import Crowd, within_descriptors
+from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.messages import App
 from litgen_runtime.settings import ServiceSettings
@@ -29,14 +29,19 @@ class Server(uvicorn.Server):
     Args:
         app: the ASGI app.
         settings: the time limits.
+        crowd: who is to hold the connections.
         lanes: the endpoints that may be reached without the app, by exact URL.
         on_listening: called once connections are taken.
     """
 
     def __init__(
-        self, app: App, settings: ServiceSettings, lanes: Mapping[bytes, Door], on_listening: Callable[[], None]
+        self,
+        app: App,
+        settings: ServiceSettings,
+        crowd: Crowd,
+        lanes: Mapping[bytes, Door],
+        on_listening: Callable[[], None],
     ) -> None:
-        crowd = Crowd(within_descriptors(settings.max_connections))
         super().__init__(
             uvicorn.Config(
                 app,

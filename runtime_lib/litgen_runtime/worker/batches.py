@@ -25,7 +25,7 @@ class Batches:
     """
 
     def __init__(self, spec: WorkerSpec, runner: Runner, outbox: Outbox) -> None:
-        self._inbox = Inbox(Batcher(spec.max_size, spec.max_wait_s, spec.max_weight))
+        self._inbox = Inbox(Batcher(spec.max_size, spec.max_wait_s, spec.max_weight), runner.running.begin)
         self._runner = runner
         self._outbox = outbox
         self._closed = False
@@ -69,7 +69,6 @@ class Batches:
         requests run again alone, so that only the one to blame fails.
         """
         keys = [key for key, _ in batch.items]
-        self._runner.running.begin(keys)
         if self._announces:
             self._outbox.put(pack_batch(keys, batch.reason), here=True)
         began = time.monotonic()

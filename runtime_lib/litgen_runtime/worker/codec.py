@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from litgen_runtime.errors import InvalidResult, PredictFailed, RequestError
 from litgen_runtime.tracebacks import describe, words_of
-from litgen_runtime.transport.frames import Result
+from litgen_runtime.transport.frames import DROPPED, Result
 from litgen_runtime.validation import refusal
 from litgen_runtime.worker.raw import raw_reader
+from litgen_runtime.worker.running import Stopped
 
 
 class Codec:
@@ -84,6 +85,8 @@ def _raw(outcome: Any) -> bytes:
 
 def failure(key: int, run_s: float, error: BaseException) -> Result:
     """Return the answer for an error. What an owner's exception says goes to the log, never to the client."""
+    if isinstance(error, Stopped):
+        return Result(key, DROPPED, run_s, b"")
     if not isinstance(error, RequestError) or not 400 <= error.status <= 599:
         detail = "predict raised an error; the service's log has it under this request id."
         error = PredictFailed(detail, log=describe(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from litgen_runtime.batching import Batcher, Poll
@@ -24,10 +24,12 @@ class Inbox:
 
     Args:
         batcher: which items go together, and when.
+        begin: told of each batch before anything else can happen to it: what is not here any more runs.
     """
 
-    def __init__(self, batcher: Batcher[int, Any]) -> None:
+    def __init__(self, batcher: Batcher[int, Any], begin: Callable[[Sequence[int]], None]) -> None:
         self._batcher = batcher
+        self._begin = begin
         self._lock = threading.Lock()
 
     @property
@@ -51,4 +53,7 @@ class Inbox:
     def poll(self, now: float) -> Poll[int, Any]:
         """Say what a device that is free ``now`` should do."""
         with self._lock:
-            return self._batcher.poll(now)
+            poll = self._batcher.poll(now)
+            if poll.batch:
+                self._begin([key for key, _ in poll.batch.items])
+            return poll

@@ -22,6 +22,7 @@ from litgen_runtime.worker.outbox import Outbox
 
 _READ_BYTES = 262_144
 _MOMENT_S = 0.005
+_NAMEABLE = 1024  # FD_SETSIZE
 _QUIET = 20  # moments without a run, after which nobody looks any more
 
 
@@ -63,6 +64,8 @@ class Line:
         self._frames = FrameReader()
         self._turn = threading.Lock()  # held by who reads
         self._come_back, self._call_back = os.pipe()
+        self._arrived = _watch(sock.fileno())
+        self._arrived_or_called = _watch(sock.fileno(), self._come_back)
         self._busy_since = 0.0  # when the running thread last read; 0 while it does
         self._nobody_looks = False  # whether a run takes long: then a run that begins has to release ``_look``
         self._look = threading.Lock()
@@ -99,7 +102,7 @@ class Line:
             os.write(self._call_back, b"!")
             self._turn.acquire()
         try:
-            if not stood_in and (at_most_s is None or select.select([self._socket], [], [], at_most_s)[0]):
+            if not stood_in and (at_most_s is None or self._arrived(at_most_s)):
                 self._receive()
         finally:
             self._turn.release()
@@ -130,8 +133,7 @@ class Line:
         """Read until the running thread wants to."""
         with self._turn:
             while not self._ended:
-                ready, _, _ = select.select([self._come_back, self._socket.fileno()], [], [])
-                if self._come_back in ready:
+                if self._come_back in self._arrived_or_called(None):
                     os.read(self._come_back, 1)
                     break
                 self._receive()
@@ -166,3 +168,17 @@ class Line:
                 yield Arrival(run.id, request, run.deadline, self._weigh(request))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise anything
                 self._outbox.put_aside(failure(run.id, 0.0, error))
+
+
+def _watch(*descriptors: int) -> Callable[[float | None], list[int]]:
+    """Return what waits for bytes, at most so many seconds, and says where they are.
+
+    ``select`` keeps a window to some microseconds, ``poll`` to a millisecond; but an owner's model may have opened so
+    many files that ``select`` cannot name ours.
+    """
+    if max(descriptors) < _NAMEABLE:
+        return lambda at_most_s: select.select(descriptors, [], [], at_most_s)[0]
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return lambda at_most_s: [fd for fd, _ in poll.poll(None if at_most_s is None else at_most_s * 1000)]

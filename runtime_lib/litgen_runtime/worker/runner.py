@@ -14,7 +14,7 @@ from litgen_runtime.endpoint import BatchEndpoint
 from litgen_runtime.errors import InvalidResult, OutOfMemory
 from litgen_runtime.tracebacks import words_of
 from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
-from litgen_runtime.worker.running import Running
+from litgen_runtime.worker.running import Running, Stopped
 from litgen_runtime.worker.split import predict_split
 
 _NOT_A_LIST = (str, bytes, dict, set, frozenset, BaseModel)  # iterable, but not one result for each request in order
@@ -66,6 +66,8 @@ class Runner:
             error: what ``predict`` raised.
             size: of the batch that it was raised for, if that must not run in parts.
         """
+        if isinstance(error, asyncio.CancelledError) and self.running.is_stopped():
+            return Stopped()
         self.broken = self.broken or is_broken(error)
         return _out_of_memory(error, size) if is_out_of_memory(error) else error
 

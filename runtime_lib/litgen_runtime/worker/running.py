@@ -6,6 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 
+class Stopped(Exception):
+    """What came of a run that was stopped."""
+
+
 class Running:
     """The requests of the present batch."""
 

@@ -1,5 +1,6 @@
 """A model that does what a request tells it, the wrong things above all."""
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -50,6 +51,25 @@ class ActDetailed(Endpoint[Command, Answer]):
         """Return it."""
         answer: Answer = _RESULTS[request.do](os.getpid())
         return answer
+
+
+class ActLater(Endpoint[Command, Answer]):
+    """Does nothing for a while, and what it is told once it is stopped."""
+
+    async def predict(self, request: Command) -> Answer:
+        """Wait."""
+        try:
+            if request.do == "spin-and-raise":
+                while not self.cancelled():
+                    time.sleep(0.01)  # noqa: ASYNC251 - what an owner may do
+                raise ValueError("a secret word")
+            await asyncio.sleep(request.seconds)
+        except asyncio.CancelledError:
+            if request.do == "raise":
+                raise ValueError("a secret word") from None
+            if request.do != "answer":
+                raise
+        return Answer(value="late", pid=os.getpid())
 
 
 def _raises(error: BaseException) -> Callable[[Command], Any]:

@@ -15,11 +15,19 @@ ALLOWED: dict[str, set[str]] = {
     "release": {"_version", "errors", "git"},
     "answers": {"errors", "release"},
     "staging": {"errors", "interrupts"},
-    "render": {"answers", "errors", "git", "release"},
+    "render": {"errors", "git", "release"},
+    "change": {"answers", "errors", "git", "interrupts", "release", "render"},
     "creation": {"answers", "errors", "git", "release", "render", "staging"},
     "wizard": {"answers"},
     "new_command": {"answers", "creation", "errors", "tree", "wizard"},
-    "cli": {"_version", "answers", "errors", "new_command"},
+    "change_command": {"change", "errors"},
+    "add_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
+    "update_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
+    "status_command": {"change", "change_command", "errors", "release"},
+    "cli": {
+        *("_version", "answers", "change", "errors"),
+        *("add_command", "change_command", "new_command", "status_command", "update_command"),
+    },
     "__main__": {"cli"},
 }
 """From the bottom to the top, what each part may use besides itself."""

@@ -84,6 +84,7 @@ class FakeTransport(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.closed = False
+        self.ended = False
         self.aborted = False
         self.unread = 0
         self.protocol = protocol
@@ -105,6 +106,9 @@ class FakeTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         """Nothing arrives by itself here."""
+
+    def write_eof(self) -> None:
+        self.ended = True
 
     def close(self) -> None:
         was_open, self.closed = not self.closed, True

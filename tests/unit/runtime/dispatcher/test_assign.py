@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 from litgen_runtime.dispatcher.assign import Load, StreamLoad, choose
 
 LOADS = st.builds(
-    Load, st.integers(1, 40), st.integers(0, 90), st.integers(0, 40), st.just(0.0) | st.floats(1e-6, 10.0)
+    Load,
+    st.integers(1, 40),
+    st.integers(0, 90),
+    st.integers(0, 40),
+    st.just(0.0) | st.floats(1e-6, 10.0),
+    max_bytes=st.integers(1, 100),
+    held_bytes=st.integers(0, 150),
 )
 
 
@@ -44,7 +50,7 @@ def test_unbatched_workers_take_turns() -> None:
     for _ in range(2):
         chosen = choose(loads)
         assert chosen is not None
-        chosen.send()
+        chosen.send(0)
     assert [load.held for load in loads] == [1, 1]
 
 
@@ -66,7 +72,7 @@ def test_more_credit_where_a_batch_is_shorter_than_the_way() -> None:
 def test_choice(loads: list[Load]) -> None:
     """Credit is never exceeded, nobody is left idle, and the fewest batches stand before the chosen place."""
     chosen = choose(loads)
-    able = [load for load in loads if load.held < load.credit]
+    able = [load for load in loads if not load.is_full]
     if not able:
         assert chosen is None
         return
@@ -81,34 +87,40 @@ def test_choice(loads: list[Load]) -> None:
     assert chosen.waiting % chosen.max_size == max(load.waiting % load.max_size for load in peers)
 
 
-@given(st.integers(1, 5), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=60))
-def test_counts(max_size: int, steps: list[tuple[int, int]]) -> None:
-    """Whatever happens, what a load says it holds is what went in and has not come out."""
-    load, waiting, running = Load(max_size), 0, 0
+@given(st.integers(1, 5), st.integers(1, 20), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=60))
+def test_counts(max_size: int, max_bytes: int, steps: list[tuple[int, int]]) -> None:
+    """Whatever happens, what a load says it holds is what went in and has not come out, and in bounds."""
+    load, waiting, running = Load(max_size, max_bytes=max_bytes), 0, 0
+    sizes: list[int] = []
     for step, count in steps:
-        if step == 0 and load.held < load.credit:
-            load.send()
+        if step == 0 and choose([load]):
+            load.send(count)
+            sizes.append(count)
             waiting += 1
         elif step == 1 and (taken := min(count, waiting, max_size)):
             load.start(taken)
             waiting, running = waiting - taken, running + taken
         elif step == 2 and running:
-            load.finish(0.01, started=True)
+            load.finish(sizes.pop(0), 0.01, started=True)
             running -= 1
         elif step == 3 and waiting:
-            load.finish(0.0, started=False)
+            load.finish(sizes.pop(0), 0.0, started=False)
             waiting -= 1
         assert (load.waiting, load.running, load.held) == (waiting, running, waiting + running)
+        assert load.held_bytes == sum(sizes)
+        assert load.held <= load.credit
+        assert sum(sizes[:-1]) < max_bytes, "only one body stands out"
+        assert load.held or choose([load]) is load, "one request alone may always go"
 
 
 def test_run_time_is_smoothed() -> None:
     """The first run counts whole, later ones a fifth; a request that never ran counts nothing."""
     load = Load(1, waiting=4)
-    load.finish(1.0, started=False)
+    load.finish(0, 1.0, started=False)
     assert load.run_s == 1.0
-    load.finish(2.0, started=False)
+    load.finish(0, 2.0, started=False)
     assert load.run_s == 1.2
-    load.finish(0.0, started=False)
+    load.finish(0, 0.0, started=False)
     assert load.run_s == 1.2
 
 
@@ -117,7 +129,7 @@ def test_streams_are_spread() -> None:
     loads = [StreamLoad(2), StreamLoad(2)]
     given = []
     while (chosen := choose(loads)) is not None:
-        chosen.send()
+        chosen.send(0)
         chosen.start(1)
         given.append(loads.index(chosen))
     assert given == [0, 1, 0, 1]

@@ -33,13 +33,14 @@ from tests.unit.runtime.mini import choices
 def dispatcher(
     max_size: int | None = None,
     timeout_s: float | bool = 30.0,
-    queue: int = 1024,
+    queue: int | dict[str, int] = 1024,
     kill: Callable[[WorkerLine, str], None] = lambda line, why: None,
     **more: Any,
 ) -> Dispatcher:
     """Return the dispatcher of an endpoint with these choices."""
     batching = None if max_size is None else {"max_size": max_size}
-    embed = choices(batching=batching, timeout_s=timeout_s, queue={"max_size": queue}, **more).endpoints["embed"]
+    bound = {"max_size": queue} if isinstance(queue, int) else queue
+    embed = choices(batching=batching, timeout_s=timeout_s, queue=bound, **more).endpoints["embed"]
     return Dispatcher("embed", embed, kill)
 
 
@@ -114,6 +115,24 @@ def test_the_rest_stays_in_the_queue() -> None:
         second = FakeWorker(d).ready()
         await turns()
         assert (len(second.read()), d.queued) == (2, 0)
+
+    run(main())
+
+
+def test_large_bodies_stay_in_the_queue() -> None:
+    """What a worker holds is bounded in bytes as the queue is: beyond that the next batch comes when it is needed."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=4, queue={"max_bytes": 25})
+        worker = FakeWorker(d).ready()
+        for _ in range(5):
+            d.submit(b"ten bytes.", now())
+            await turns()
+        assert (len(worker.read()), d.queued) == (3, 2)
+        worker.start(3)
+        worker.finish()
+        await turns()
+        assert (len(worker.read()), d.queued) == (2, 0)
 
     run(main())
 
@@ -304,18 +323,24 @@ def test_a_queue_timeout() -> None:
     run(main())
 
 
+async def experienced() -> tuple[Dispatcher, FakeWorker]:
+    """Return a dispatcher that knows that a run takes 1.5 s of the 2 s there are, and its worker."""
+    d = dispatcher(timeout_s=2.0)
+    worker = FakeWorker(d).ready()
+    for _ in range(8):
+        done = d.submit(b"", now())
+        await turns()
+        worker.read()
+        worker.answer([Result(done.id, 200, 1.5, b"{}")])
+        worker.waiting.clear()
+    return d, worker
+
+
 def test_too_little_time_left() -> None:
     """With less time left than a run takes a request is refused rather than run, unless nothing has run for a while."""
 
     async def main() -> None:
-        d = dispatcher(timeout_s=2.0)
-        worker = FakeWorker(d).ready()
-        for _ in range(8):
-            done = d.submit(b"", now())
-            await turns()
-            worker.read()
-            worker.answer([Result(done.id, 200, 1.5, b"{}")])
-            worker.waiting.clear()
+        d, worker = await experienced()
         hopeless = d.submit(b"", now() - 1.0)
         await turns()
         with pytest.raises(Hopeless):
@@ -331,14 +356,7 @@ def test_too_little_time_left_behind_others() -> None:
     """What a worker has to do first counts too: to start what is late anyway would only make others late."""
 
     async def main() -> None:
-        d = dispatcher(timeout_s=2.0)
-        worker = FakeWorker(d).ready()
-        for _ in range(8):
-            done = d.submit(b"", now())
-            await turns()
-            worker.read()
-            worker.answer([Result(done.id, 200, 1.5, b"{}")])
-            worker.waiting.clear()
+        d, worker = await experienced()
         first, behind = d.submit(b"", now()), d.submit(b"", now())
         await turns()
         assert [sent.id for sent in worker.read()] == [first.id]
@@ -388,6 +406,32 @@ def test_a_run_past_its_limit() -> None:
         worker.die()
         with pytest.raises(RunTooLong):
             await ticket.wait()
+
+    run(main())
+
+
+@pytest.mark.parametrize("max_size", [None, 2])
+def test_a_run_that_fails_once_told_to_stop(max_size: int | None) -> None:
+    """Whatever it raises then is ``run-too-long``; a result counts, and so does what the next run raises."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=max_size, timeout_s=False, run_limit_s=1.0, kill_grace_s=9.0)
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(3)]
+        for ticket, status, late in zip(tickets, (500, 200, 500), (True, True, False), strict=True):
+            await turns()
+            worker.read()
+            if max_size:
+                worker.start(1)
+            await asyncio.sleep(1.1 if late else 0.5)
+            worker.running.clear()
+            worker.waiting.pop(ticket.id, None)
+            worker.answer([Result(ticket.id, status, 1.2, PredictFailed("No.").to_json())])
+        with pytest.raises(RunTooLong, match=r"was stopped\. .*endpoints\.embed\.run_limit_s"):
+            await tickets[0].wait()
+        assert [(await ticket.wait()).status for ticket in tickets[1:]] == [200, 500]
+        worker.read()
+        assert worker.cancelled == [ticket.id for ticket in tickets[:2]]
 
     run(main())
 
@@ -557,7 +601,7 @@ class Play:
         loads = [worker.line.load for worker in self.workers]
         waiting = [ticket.attempt for ticket in self.dispatcher._waiting]
         if 1 in waiting:
-            assert all(load.reserved or load.held >= load.credit for load in loads), "nothing waits for no reason"
+            assert all(load.reserved or load.is_full for load in loads), "nothing waits for no reason"
         if 2 in waiting:
             assert all(load.held for load in loads), "what has to run alone waits for an idle worker only"
         for ticket in self.tickets:

@@ -20,6 +20,7 @@ from tests.unit.runtime.fakes import FakeTransport
 
 class FakeOwner:
     max_size = 4
+    max_bytes = 1000
     streams = False
 
     def __init__(self) -> None:

@@ -77,7 +77,7 @@ def test_silent_client(sent: bytes) -> None:
         assert client.answer.startswith(b"HTTP/1.1 408 ")
         assert b"connection: close" in client.answer
         assert b"did not arrive within 10 s" in client.answer
-        assert client.transport.closed
+        assert client.transport.ended
 
     connected(test)
 
@@ -92,7 +92,7 @@ def test_slow_body() -> None:
         assert not client.transport.closed
         client.sweep(30.0)
         assert client.answer.startswith(b"HTTP/1.1 408 ")
-        assert client.transport.closed
+        assert client.transport.ended
 
     connected(test)
 
@@ -136,7 +136,7 @@ def test_endless_headers(piece: bytes) -> None:
     async def test(client: Connection) -> None:
         client.protocol.data_received(b"POST /embed HTTP/1.1\r\n" + piece)
         assert client.answer.startswith(b"HTTP/1.1 431 ")
-        assert client.transport.closed
+        assert client.transport.ended
 
     connected(test)
 
@@ -174,7 +174,7 @@ def test_not_http() -> None:
         client.protocol.data_received(b"\x16\x03\x01 hello\r\n\r\n")
         assert client.answer.startswith(b"HTTP/1.1 400 ")
         assert b'"code": "invalid-http"' in client.answer
-        assert client.transport.closed
+        assert client.transport.ended
 
     connected(test)
 
@@ -187,7 +187,7 @@ def test_other_transfer_codings(coding: bytes) -> None:
         client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
         assert client.answer.startswith(b"HTTP/1.1 501 ")
         assert b"unsupported-transfer-encoding" in client.answer
-        assert client.transport.closed
+        assert client.transport.ended
 
     connected(test)
 
@@ -201,6 +201,61 @@ def test_chunked(coding: bytes) -> None:
         client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
         await turns(5)
         assert client.answer.startswith(b"HTTP/1.1 200 ")
+
+    connected(test)
+
+
+TOO_LARGE: list[Any] = [
+    {"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0"), (b"connection", b"close")]},
+    {"type": "http.response.body", "body": b"", "more_body": False},
+]
+
+
+@pytest.mark.parametrize("then", ["nothing", "much", "too much"])
+def test_an_answer_before_the_whole_request(then: str) -> None:
+    """The client may end sending, of which nothing is kept, but not for long and not without bound."""
+
+    async def test(client: Connection) -> None:
+        client.protocol.data_received(POST[:-5] + b"999999999\r\n\r\nab")
+        for message in TOO_LARGE:
+            await client.protocol.cycle.send(message)
+        answer = client.answer
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert (client.transport.ended, client.transport.closed) == (True, False)
+        assert client.protocol.idle_since is not None, "its place is free for others"
+        if then == "nothing":
+            client.protocol.sweep(client.protocol.idle_since + 1.9, LIMITS)
+            assert not client.transport.closed
+            client.protocol.sweep(client.protocol.idle_since + 2.0, LIMITS)
+        else:
+            mebibyte = b"GET /livez HTTP/1.1\r\n\r\n".ljust(1_048_576)
+            for _ in range(256):
+                client.protocol.data_received(mebibyte)
+            assert not client.transport.closed
+            if then == "much":
+                client.protocol.shutdown()
+            else:
+                client.protocol.data_received(b"!")
+        assert client.transport.closed
+        assert client.answer == answer
+
+    connected(test)
+
+
+def test_an_answer_behind_which_more_has_come() -> None:
+    """With the answer after which it is closed, a connection is over for what was pipelined behind, too."""
+
+    async def test(client: Connection) -> None:
+        client.protocol.data_received(POST + b"1234" + POST + b"1234" + POST + b"12")
+        first: Any = client.protocol._answering
+        for message in TOO_LARGE:
+            await first.send(message)
+        client.app_done.set()
+        await turns(5)
+        client.protocol.data_received(b"34")
+        await turns(5)
+        assert client.answer.count(b"HTTP/1.1") == 1
+        assert client.transport.ended
 
     connected(test)
 
@@ -234,7 +289,7 @@ def test_beyond_the_bound() -> None:
         assert clients[-1].answer.startswith(b"HTTP/1.1 503 ")
         assert b"too-many-connections" in clients[-1].answer
         assert b"retry-after: 1\r\n" in clients[-1].answer
-        assert clients[-1].transport.closed
+        assert clients[-1].transport.ended
         clients[0].protocol.data_received(POST + b"1234")
         await turns(5)
         assert clients[0].answer.startswith(b"HTTP/1.1 200 ")
@@ -276,7 +331,7 @@ def test_a_silent_newcomer() -> None:
     async def test(clients: list[Connection]) -> None:
         for client in clients:
             client.sweep(1.0)
-        assert [client.transport.closed for client in clients] == [False, False, True]
+        assert [client.transport.ended for client in clients] == [False, False, True]
 
     crowded(test)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -67,7 +69,7 @@ class Client:
     @property
     def statuses(self) -> list[int]:
         """The statuses that the client has been told."""
-        return [int(part[:3]) for part in bytes(self.transport.written).split(b"HTTP/1.1 ")[1:]]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", bytes(self.transport.written))]
 
 
 def with_client(test: Callable[[Client], Awaitable[None]]) -> None:
@@ -150,6 +152,46 @@ def test_chunked_with_trailers() -> None:
         assert client.statuses == [200]
         assert client.transport.written.endswith(BODY)
         assert client.through_asgi == 0
+
+    with_client(test)
+
+
+CHUNKED = b"POST /embed HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_chunks_of_one_byte() -> None:
+    """They cost as much each as there are many: the loop is nobody's alone."""
+
+    async def test(client: Client) -> None:
+        data = CHUNKED + b"1\r\n \r\n" * 400_000
+        began = time.process_time()
+        client.protocol.data_received(data)
+        assert time.process_time() - began < 0.8
+
+    with_client(test)
+
+
+def test_a_body_that_is_no_http() -> None:
+    """It is refused, and nothing of it goes any other way."""
+
+    async def test(client: Client) -> None:
+        client.protocol.data_received(CHUNKED + b"2\r\n{}\r\nzz\r\n")
+        await client.works()
+        assert (client.statuses, client.through_asgi) == ([400], 0)
+        assert client.transport.ended
+
+    with_client(test)
+
+
+@pytest.mark.parametrize("path", [b"/embed", b"/other"])
+def test_behind_the_last_answer(path: bytes) -> None:
+    """What a client has sent behind a request with whose answer the connection is closed is not served."""
+
+    async def test(client: Client) -> None:
+        client.lifecycle.refusing = True
+        client.protocol.data_received(post() + post(path=path))
+        await client.works()
+        assert (client.statuses, client.through_asgi, client.worker.received) == ([503], 0, [])
 
     with_client(test)
 

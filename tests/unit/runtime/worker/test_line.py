@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -192,6 +194,31 @@ def test_another_one_stands_in_during_a_long_run(trials: Any) -> None:
         trial.send(ask(key + 1))
         assert eventually(partial(_has, trial, key + 1)), "nobody reads during the run"
     assert ids(trial) == list(range(1, 9))
+
+
+def test_an_owner_with_many_files(trials: Any) -> None:
+    """A line whose descriptors have large numbers waits, for a while and for good, like any other."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, limits[1]), limits[1]))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        trial = trials(beside=False)
+        assert trial.theirs.fileno() >= 1024
+        trial.line.start(beside=False)
+        trial.line.read(0.001)
+        assert ids(trial) == []
+        trial.send(ask(1))
+        trial.line.read(10.0)
+        trial.send(ask(2))
+        assert eventually(partial(_has, trial, 2)), "nobody reads during the run"
+        trial.line.read()
+        trial.send(ask(3))
+        trial.line.read()
+        assert ids(trial) == [1, 2, 3]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for file in files:
+            os.close(file)
 
 
 def test_what_was_read_in_between_is_not_waited_for(trials: Any) -> None:

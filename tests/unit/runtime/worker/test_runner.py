@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from litgen_runtime import BatchEndpoint, Endpoint
 from litgen_runtime.errors import InvalidResult
 from litgen_runtime.worker.runner import Runner
+from litgen_runtime.worker.running import Stopped
 
 
 class One(BaseModel):
@@ -161,6 +162,23 @@ def test_exception_in_async(error: BaseException) -> None:
     runner = single(predict)
     assert [type(outcome) for outcome in runner.predict([1])] == [type(error)]
     assert runner.predict([2]) == [2]
+    runner.close()
+
+
+@pytest.mark.parametrize("then", [asyncio.CancelledError, ValueError])
+def test_stopped_async(then: type[BaseException]) -> None:
+    """A cancellation that it was told of is no failure of the owner's; what else it raises then is."""
+
+    async def predict(_: Any) -> Any:
+        runner.running.cancel([1])
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise then from None
+
+    runner = single(predict)
+    runner.running.begin([1])
+    assert [type(outcome) for outcome in runner.predict([0])] == [Stopped if then is not ValueError else ValueError]
     runner.close()
 
 
