@@ -230,8 +230,7 @@ def template() -> None:
 @template.command()
 @click.option("--commit", is_flag=True, help="Commit the template's file, and only that.")
 def fetch(commit: bool) -> None:
-    """Put the newest version beside the project's own, so that plain `copier update` finds it; `litgen update` does not
-    need it."""
+    """Put the newest version beside the project's own, for plain `copier update`; `litgen update` needs no fetch."""
     from litgen_generator import template_command
 
     template_command.fetch(commit=commit)
