@@ -98,11 +98,11 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         own = Template(project.copied_bundle(scratch / "own.bundle"), project.tag)
         wanted = wish.answers(project.answers)
         base, theirs = _pristine([Job(own, project.answers), Job(wish.template, wanted)], scratch / "first")
-        ours = working_tree(project.root, base.keys() | theirs.keys())
+        ours = working_tree(project.root, base, theirs)
         folded = _folded(project.answers, base, ours)
         if wanted != (wanted := wish.answers(folded.answers)):
             (theirs,) = _pristine([Job(wish.template, wanted)], scratch / "second")
-            ours = working_tree(project.root, base.keys() | theirs.keys())
+            ours = working_tree(project.root, base, theirs)
         start = _without_choices(base, theirs, folded)
         if folded.adopted:
             theirs = _without_adopted(theirs, folded.adopted)
