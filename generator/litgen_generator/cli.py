@@ -213,6 +213,29 @@ def undo(quiet: bool) -> None:
     change_command.undo(_manner({"quiet": quiet}))
 
 
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Tell them as JSON.")
+def versions(as_json: bool) -> None:
+    """Tell which versions of the template there are, and which one the project of this folder has."""
+    from litgen_generator import versions_command
+
+    versions_command.run(as_json=as_json)
+
+
+@command.group()
+def template() -> None:
+    """The template that the project of this folder carries."""
+
+
+@template.command()
+@click.option("--commit", is_flag=True, help="Commit the template's file, and only that.")
+def fetch(commit: bool) -> None:
+    """Put the newest version beside the project's own, for plain `copier update`; `litgen update` needs no fetch."""
+    from litgen_generator import template_command
+
+    template_command.fetch(commit=commit)
+
+
 def _manner(chosen: dict[str, bool]) -> "Manner":
     from litgen_generator.change_command import Manner
 
