@@ -32,8 +32,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     try:
-        colours = {"color": False} if os.environ.get("NO_COLOR") else {}
-        code = command.main(prog_name="litgen", standalone_mode=False, **colours)
+        colours = False if os.environ.get("NO_COLOR") else None
+        code = command.main(prog_name="litgen", standalone_mode=False, color=colours)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -110,12 +110,12 @@ class Owner:
             time.sleep(0.02)
 
 
-def make_today(workplace: "Workplace") -> Path:
+def make_today(workplace: "Workplace") -> None:
     """A repository as `litgen new` makes it."""
-    return workplace.new("svc", *ANSWERS)
+    workplace.new("svc", *ANSWERS)
 
 
-def make_old(workplace: "Workplace") -> Path:
+def make_old(workplace: "Workplace") -> None:
     """A repository as the first release made it, committed."""
     project = workplace.folder / "svc"
     project.mkdir()
@@ -123,7 +123,6 @@ def make_old(workplace: "Workplace") -> Path:
     assert made.returncode == 0, made.stderr
     for command in (("init", "--quiet"), ("add", "--force", "--all"), ("commit", "--quiet", "--message", "new")):
         workplace.git(*command, cwd=project)
-    return project
 
 
 def copied(project: Path, target: Path) -> Path:

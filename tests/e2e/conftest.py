@@ -132,8 +132,8 @@ def old_owner(workplace: Workplace, shared_folder: Path) -> Iterator[Owner]:
     yield from _owner(workplace, shared_folder / "old", make_old)
 
 
-def _owner(workplace: Workplace, shared: Path, make: Callable[[Workplace], Path]) -> Iterator[Owner]:
-    once(shared, lambda: make(Workplace(shared / "machine")) and None)
+def _owner(workplace: Workplace, shared: Path, make: Callable[[Workplace], None]) -> Iterator[Owner]:
+    once(shared, lambda: make(Workplace(shared / "machine")))
     owner = Owner(workplace, copied(shared / "machine" / "work" / "svc", workplace.folder / "svc"))
     yield owner
     owner.waits_for_silence()

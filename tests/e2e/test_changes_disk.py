@@ -1,4 +1,4 @@
-"""Disks that are full, files and folders that may not be written, an editor that writes meanwhile: nothing is changed."""
+"""Full disks, files and folders that may not be written, an editor that writes meanwhile: nothing is changed."""
 
 import shlex
 import subprocess
@@ -13,7 +13,7 @@ ADD = ("add-endpoint", "third", "--defaults")
 
 
 def patched(code: str) -> tuple[str, ...]:
-    """litgen with something in it that is otherwise."""
+    """The command with something in it that is otherwise."""
     start = "from litgen_generator.__main__ import main; main()"
     return (sys.executable, "-c", f"from litgen_generator.change import applying\n{code}\n{start}")
 
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_replaced(owner: Owner) -> None:
     assert owner.files() == before
 
 
-@pytest.mark.parametrize("fails_at", (1, 4, 7))
+@pytest.mark.parametrize("fails_at", [1, 4, 7])
 def test_a_write_that_fails(owner: Owner, fails_at: int) -> None:
     """Whichever file it is: the others are as they were, and the command can be run again."""
     before = owner.files()

@@ -87,7 +87,7 @@ def test_two_projects_of_one_repository(owner: Owner) -> None:
 
 
 def test_from_a_folder_of_the_project(owner: Owner) -> None:
-    """litgen finds the project above."""
+    """The project above is found."""
     done = owner.litgen(*ADD, cwd=owner.project / "src" / "svc")
     assert done.returncode == 0, done.stderr
     assert (owner.project / "src" / "svc" / "endpoints" / "third" / "model.py").is_file()
@@ -163,7 +163,7 @@ def test_line_ends_as_windows_has_them(owner: Owner) -> None:
 
 
 def test_hooks_and_signatures(owner: Owner) -> None:
-    """litgen makes no commit, so none of the owner's hooks runs and nothing is signed."""
+    """No commit is made, so none of the owner's hooks runs and nothing is signed."""
     hooks = owner.workplace.home / "hooks"
     hooks.mkdir()
     for name in ("pre-commit", "post-checkout", "post-index-change", "reference-transaction", "fsmonitor"):
@@ -217,7 +217,7 @@ def test_a_moved_folder(owner: Owner) -> None:
 
 def test_a_path_with_spaces_and_more(owner: Owner) -> None:
     """Spaces, quotes, non-ASCII letters and a line end in the path of the project."""
-    there = owner.workplace.folder / "Über mich's \"new\" $HOME\n-x"
+    there = owner.workplace.folder / 'Über mich\'s "new" $HOME\n-x'
     adds_and_undoes(Owner(owner.workplace, owner.project.rename(there)))
 
 
