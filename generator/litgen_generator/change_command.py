@@ -69,7 +69,7 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
         LitgenError: If it was not changed.
     """
     with opened() as (project, state):
-        _refuse_unresolved(project, state)
+        refuse_unresolved(project, state)
         with planned(project, make(project)) as plan:
             if manner.diff:
                 sys.stdout.buffer.write(plan.patch)
@@ -84,6 +84,10 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
             if plan.conflicts:
                 raise ConflictError(_what_now(plan))
             if plan.changes:
+                if (project.root / "uv.lock").exists() and any(
+                    change.path == "pyproject.toml" for change in plan.changes
+                ):
+                    manner.say("uv.lock is of the pyproject.toml before: `make lock` brings it up to date.")
                 manner.say("Done. `litgen undo` takes it back; `git add --all && git commit` keeps it.")
 
 
@@ -120,7 +124,7 @@ def undo(manner: Manner) -> None:
             raise LitgenError("there is nothing to undo: litgen has changed nothing here, or it was undone already.")
         trees = state.trees()
         before, after = trees.tree(BEFORE), trees.tree(AFTER)
-        ours = working_tree(project.root, before.keys() | after.keys())
+        ours = working_tree(project.root, after, before)
         merged = merge_as_text(trees, after, ours, before)
         if merged.clashes:
             listed = "\n".join(f"  {path}" for path in sorted({path for each in merged.clashes for path in each.paths}))
@@ -132,7 +136,12 @@ def undo(manner: Manner) -> None:
         manner.say(f"Undone: {deed.command}")
 
 
-def _refuse_unresolved(project: Project, state: State) -> None:
+def refuse_unresolved(project: Project, state: State) -> None:
+    """Let nothing be changed on top of a change that left conflicts.
+
+    Raises:
+        ConflictError: If the last one did, and they are not known to be resolved.
+    """
     deed = state.last
     if deed is not None and deed.conflicts:
         raise ConflictError(

@@ -1,5 +1,6 @@
 """A generated project, as it is found on the disk."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,9 +95,11 @@ class Project:
                 f"{self.root} is in no git repository; expected one, so that no change is beyond recall. "
                 "Make one: git init && git add --all && git commit -m 'As it is'"
             )
-        said = git.run("rev-parse", "--absolute-git-dir", "--show-prefix", cwd=self.root, env=git.owner_environment())
-        folder, _, prefix = said.partition("\n")
-        return Path(folder, "litgen", quote(prefix.strip("/"), safe="") or "project")
+        said = git.output(
+            *("rev-parse", "--absolute-git-dir", "--show-prefix"), cwd=self.root, env=git.owner_environment()
+        )
+        folder, prefix = os.fsdecode(said).split("\n")[:2]
+        return Path(folder, "litgen", quote(os.fsencode(prefix.strip("/")), safe="") or "project")
 
     def copied_bundle(self, target: Path) -> Path:
         """Copy the bundle of its own version, so that nothing changes it meanwhile."""

@@ -8,31 +8,52 @@ from pathlib import Path
 from litgen_generator import git
 from litgen_generator.change.trees import FILE, LINK, PROGRAM, Entry
 
-LARGEST = 4 << 20
-"""Bytes of a file that is read although the template knows nothing of it: it may be one that was moved."""
+LARGEST, MOST = 1 << 20, 64 << 20
+"""Bytes of one file, and of all together, that are read although the template knows nothing of them."""
 
 
-def working_tree(root: Path, known: Iterable[str]) -> dict[str, Entry]:
-    """The owner's files: those that git tracks or would, and, whatever git thinks of them, those that are known.
+def working_tree(root: Path, base: Iterable[str], new: Iterable[str] = ()) -> dict[str, Entry]:
+    """The owner's files that the template knows of; if some are missing, also those that they may have become.
 
     Args:
         root: The project.
-        known: Paths of the template's files.
+        base: Paths that the template gave.
+        new: Paths that it gives now. What stands there counts whatever git thinks of it.
     """
+    base = set(base)
+    known = _entries(root, base.union(new))
+    if base <= known.keys():
+        return known
     listed = git.output(
         *("-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."),
         cwd=root,
         env=git.owner_environment(),
     )
-    known = set(known)
-    paths = {os.fsdecode(path) for path in listed.split(b"\0") if path}
-    return dict(_entries(root, known, LARGEST * 1024) | _entries(root, paths - known, LARGEST))
+    others = {os.fsdecode(path) for path in listed.split(b"\0") if path} - known.keys()
+    return known | _entries(root, _small(root, others))
+
+
+def _small(root: Path, paths: Iterable[str]) -> Iterator[str]:
+    """The paths of files that are worth a look, the smallest first."""
+    total = 0
+    for size, path in sorted((_size(root / path), path) for path in paths):
+        total += size
+        if size > LARGEST or total > MOST:
+            break
+        yield path
+
+
+def _size(place: Path) -> int:
+    try:
+        return place.lstat().st_size
+    except OSError:
+        return 0
 
 
 def rendered(folder: Path) -> dict[str, Entry]:
     """Every file of a folder that a render has made."""
     paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-    return _entries(folder, paths, LARGEST * 1024)
+    return _entries(folder, paths)
 
 
 def entry_at(place: Path) -> Entry | None:
@@ -60,13 +81,6 @@ def _folders(path: str) -> Iterator[list[str]]:
         yield parts[:count]
 
 
-def _entries(root: Path, paths: Iterable[str], largest: int) -> dict[str, Entry]:
-    found = {}
-    for path in paths:
-        place = root / path
-        if behind_link(root, path) or (place.is_file() and not place.is_symlink() and place.stat().st_size > largest):
-            continue
-        entry = entry_at(place)
-        if entry is not None:
-            found[path] = entry
-    return found
+def _entries(root: Path, paths: Iterable[str]) -> dict[str, Entry]:
+    found = ((path, entry_at(root / path)) for path in paths if not behind_link(root, path))
+    return {path: entry for path, entry in found if entry is not None}

@@ -136,7 +136,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if self._upgrading:
             return
-        if self._outlet.is_closing():
+        if self.transport.is_closing():
             raise ValueError  # ends the parser: nobody is answered any more
         refusal = self._refusal()
         if refusal is not None:
@@ -249,7 +249,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
         self.server_state.total_requests += 1
-        if not self._outlet.is_closing():
+        if self._outlet.parted_at is None and not self.transport.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
