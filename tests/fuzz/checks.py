@@ -1,14 +1,16 @@
 """What has to hold after a command, whatever its owner had done before."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from litgen_generator.change.merge import endpoint_of
+from litgen_generator.change.merge import endpoint_of, is_owned
 from litgen_generator.change.project import ANSWERS, SETTINGS
+from litgen_generator.change.trees import Entry
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.load import validate
 from tests.fuzz import oracle
@@ -51,6 +53,11 @@ class Seen:
         return {each["path"] for each in self.conflicts}
 
     @property
+    def kept(self) -> set[str]:
+        """What was reported as left alone, by the path that it has now."""
+        return {each["path"] for each in json.loads(self.said.out)["kept"]}
+
+    @property
     def targets(self) -> set[str]:
         """Where the owner moved files to, and folders."""
         return {edit.what for edit in self.scenario.edits if edit.kind in ("move", "link") and edit.what}
@@ -75,6 +82,8 @@ def done(seen: Seen) -> Iterator[str]:
     yield from _reported(seen)
     yield from _files(seen)
     yield from _deletions(seen)
+    yield from _both(seen)
+    yield from _fixes(seen)
     yield from _conflicts(seen)
     yield from _settings(seen)
 
@@ -153,6 +162,45 @@ def _deletions(seen: Seen) -> Iterator[str]:
             yield f"{path!r} was deleted and is back"
 
 
+def _both(seen: Seen) -> Iterator[str]:
+    """Where both sides have edited a text without conflict, it has what each has added and nothing that one deleted."""
+    for path, new in _changed_by_the_template(seen):
+        mine, now, old = (tree.get(path) for tree in (seen.ours, seen.after, seen.base))
+        if path in seen.conflicting or path in seen.kept or not (mine and now and old) or is_owned(path):
+            continue
+        was, own, fresh, found = (_once(entry.content) for entry in (old, mine, new, now))
+        for line in fresh - was - found:
+            yield f"{path!r} lacks the template's new line {line!r}"
+        for line in (was & fresh & found) - own:
+            yield f"{path!r} has again what was deleted: {line!r}"
+
+
+def _fixes(seen: Seen) -> Iterator[str]:
+    """What the template has changed is taken, or it is said that it is not; in files that were only moved too."""
+    for path, new in _changed_by_the_template(seen):
+        mine, now, old = (tree.get(path) for tree in (seen.ours, seen.after, seen.base))
+        if path in seen.conflicting or path in seen.kept:
+            continue
+        if mine and mine == now and mine.content != new.content:
+            yield f"{path!r} stays as it is, and nothing is said"
+        moved = [each for each in seen.ours if seen.ours[each] == old and each not in seen.base]
+        if mine is None and len(moved) == 1 and moved[0] not in seen.conflicting and seen.after[moved[0]] != new:
+            yield f"{moved[0]!r}, moved from {path!r}, does not have the template's change"
+
+
+def _changed_by_the_template(seen: Seen) -> Iterator[tuple[str, Entry]]:
+    for path, new in seen.theirs.items():
+        old = seen.base.get(path)
+        if old and new.content and old != new and path not in (ANSWERS, SETTINGS) and not path.startswith(_BOOKS):
+            yield path, new
+
+
+def _once(content: bytes) -> set[bytes]:
+    """The lines that stand in a text exactly once."""
+    lines = [line.strip(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    return {line for line, count in Counter(lines).items() if count == 1}
+
+
 def _adopted(seen: Seen) -> set[str]:
     """The endpoints that the owner wrote into service.toml: their files are the owner's to write."""
     mine = _endpoints(seen.ours[SETTINGS].content) if SETTINGS in seen.ours else set()
@@ -175,10 +223,17 @@ def _conflicts(seen: Seen) -> Iterator[str]:
 
 
 def _keys_clash(seen: Seen, key: oracle.Path) -> bool:
+    """Whether both have changed the key, or the owner something in a table that the template has no more."""
     sides = [tree[SETTINGS].content for tree in (seen.base, seen.ours, seen.theirs)]
-    found = [each for path, each in oracle.triples(*sides).items() if oracle.under(path, key)]
-    is_remarked = any(each.theirs == oracle.MISSING != each.base for each in found) and b"tok" in sides[1]
-    return is_remarked or any(each.clash for each in found)
+    found = oracle.triples(*sides)
+    if any(each.clash for path, each in found.items() if oracle.under(path, key)):
+        return True
+    for length in range(1, len(key) + 1):
+        within = [each for path, each in found.items() if oracle.under(path, key[:length])]
+        was, is_gone = any(each.base for each in within), all(each.theirs == oracle.MISSING for each in within)
+        if was and is_gone and (b"tok" in sides[1] or any(each.ours != each.base for each in within)):
+            return True
+    return False
 
 
 def _texts_clash(seen: Seen, path: str) -> bool:
@@ -200,6 +255,8 @@ def _settings(seen: Seen) -> Iterator[str]:
         return
     before, now = seen.ours[SETTINGS].content, seen.after[SETTINGS].content
     merged = oracle.values(now)
+    if not oracle.values(before):
+        return  # in an encoding that TOML does not know
     if not merged:
         yield f"{SETTINGS} is no TOML"
         return

@@ -83,8 +83,8 @@ def _endpoint(text: str, at: float, token: str, what: str) -> str:
     """Add an endpoint by hand, somewhere."""
     name = f"by_hand_{token}"
     table = (
-        f'[endpoints.{name}] # mine {token}\nhandler = "mine:Handler"\nrequest = "builtins:bytes"\n'
-        f'response = "builtins:bytes"\npath = "/{name}"\n\n'
+        f'[endpoints.{name}] # mine {token}\nhandler = "mine:Handler"\nrequest = "mine:Asked"\n'
+        f'response = "mine:Given"\npath = "/{name}"\n\n'
     )
     starts = [found.start() for found in _HEADER.finditer(text)] + [len(text)]
     place = _nth(starts, at)

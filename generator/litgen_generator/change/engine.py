@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from litgen_generator.change.project import SETTINGS, Project
 from litgen_generator.change.snapshot import rendered, working_tree
 from litgen_generator.change.toml_edit import set_values
 from litgen_generator.change.trees import Change, Entry, Tree, Trees
+from litgen_generator.errors import LitgenError
 from litgen_generator.release.current import Template
 from litgen_generator.render import Job, render_all
 
@@ -105,8 +106,9 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         start = _without_choices(base, theirs, folded)
         if folded.adopted:
             theirs = _without_adopted(theirs, folded.adopted)
-            (known,) = _pristine([Job(own, _with_adopted(project.answers, folded))], scratch / "third")
-            start[README] = known[README]  # what it says of an endpoint is of litgen's models: the owner's is another
+            with suppress(LitgenError):  # a version may not know such endpoints yet
+                (known,) = _pristine([Job(own, _with_adopted(project.answers, folded))], scratch / "third")
+                start[README] = known[README]  # what it says of an endpoint is of litgen's models, not of the owner's
         trees = Trees(scratch / "trees")
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
