@@ -3,6 +3,7 @@
 Everything but click is imported where it is used: `litgen --help` answers at once.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -31,7 +32,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     try:
-        code = command.main(prog_name="litgen", standalone_mode=False)
+        colours = False if os.environ.get("NO_COLOR") else None
+        code = command.main(prog_name="litgen", standalone_mode=False, color=colours)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
