@@ -1,5 +1,6 @@
 """Clients that are slow, silent, wrong or gone (docs/behavior.md, 2)."""
 
+import contextlib
 import json
 import os
 import re
@@ -414,6 +415,31 @@ def test_many_silent_connections(service: Running) -> None:
     finally:
         for sock in silent:
             sock.close()
+
+
+def test_bodies_that_are_only_announced(service: Running) -> None:
+    """Clients that announce far more than the queue's bytes and send little of it keep nobody out."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            sender = stack.enter_context(wire.connected(service.port))
+            sender.send(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\n1")
+        assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 30.0' in service.get("/metrics").text)
+        assert service.post("/square", {"x": 3}).json() == {"x": 9}
+
+
+@pytest.mark.parametrize("declared", [100_000, 2_000_000])
+def test_how_much_of_a_late_body_has_come(client: wire.Wire, declared: int) -> None:
+    """A client whose body is late is told how much of it has come, and that its own limit was over."""
+    client.send(
+        f"POST /square HTTP/1.1\r\nHost: x\r\nX-Request-Timeout: 0.5\r\nContent-Length: {declared}\r\n\r\n".encode()
+    )
+    client.send(b" " * 50_000)
+    reply = client.reply()
+    assert_refused(reply, 504, "timeout")
+    assert reply is not None
+    detail = reply.json()["detail"]
+    assert detail.startswith("square did not answer within 0.5 s, the X-Request-Timeout of this request: the body had")
+    assert "only 50000 bytes of it" in detail
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])

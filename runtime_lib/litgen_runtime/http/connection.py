@@ -17,7 +17,7 @@ from litgen_runtime.errors import (
     TooManyRequests,
     UnsupportedCoding,
 )
-from litgen_runtime.http.body import INLINE_BYTES, declared_size
+from litgen_runtime.http.body import INLINE_BYTES, Gathered, declared_size
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.lane import Exchange
@@ -49,7 +49,7 @@ class TimedProtocol(HttpToolsProtocol):
     _header_bytes = 0
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
     _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
-    _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
+    _gathered: Gathered | None = None  # of a body that is small enough to be handed on whole, with one waking
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
     _upgrading = False
@@ -182,7 +182,10 @@ class TimedProtocol(HttpToolsProtocol):
         self.cycle.transport = self._outlet  # type: ignore[assignment]  # all that it asks of one
         if self._late:
             self.cycle.keep_alive = False
-        self._gathers = self.url in self._lanes and declared_size(headers) <= INLINE_BYTES
+        self._gathered = None
+        if self.url in self._lanes and declared_size(headers) <= INLINE_BYTES:
+            self._gathered = Gathered()
+            self.scope["litgen.gathered"] = self._gathered  # type: ignore[typeddict-unknown-key]  # for the door
         self._wait_for("body")
 
     def _refusal(self) -> RequestError | None:
@@ -215,11 +218,18 @@ class TimedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         if self._lane is not None:
             self._pieces.append(body)
-        elif self._gathers:
-            if not self.cycle.response_complete:
-                self.cycle.body += body
-        else:
+        elif self._gathered is None:
             super().on_body(body)
+        elif not self.cycle.response_complete:
+            self.cycle.body += body
+            self._count(self._gathered, len(body))
+
+    def _count(self, gathered: Gathered, size: int) -> None:
+        try:
+            gathered.add(size)
+        except RequestError:  # what has come is handed on, to be refused there
+            self._gathered = None
+            self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Wait for nothing: it is our turn."""

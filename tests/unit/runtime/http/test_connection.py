@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from litgen_runtime.errors import QueueFull
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
@@ -139,6 +141,45 @@ def test_endless_headers(piece: bytes) -> None:
         assert client.transport.ended
 
     connected(test)
+
+
+def test_a_body_that_is_gathered_is_counted() -> None:
+    """Each piece of a body that is handed on whole is counted as it comes; what has no room is handed on to be refused.
+
+    The client's app is not woken in between.
+    """
+
+    async def main() -> None:
+        connection = Connection()
+        protocol = connection.protocol
+        protocol._lanes = {b"/embed": cast(Any, None)}
+        protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
+        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + b"x" * 10)
+        gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        seen: list[int] = []
+
+        def count(size: int) -> None:
+            seen.append(size)
+            if size > 40:
+                raise QueueFull("No room.")
+
+        gathered.on_more = count
+        cycle = protocol.cycle
+        protocol.data_received(b"x" * 20)
+        await turns()
+        assert (gathered.size, seen, len(cycle.body)) == (30, [30], 30)
+        protocol.data_received(b"x" * 20)
+        await turns()
+        assert (seen, len(cycle.body)) == ([30, 50], 0)
+        protocol.data_received(b"x" * 50)
+        assert seen == [30, 50]
+        connection.app_done.set()
+        await turns(5)
+        assert connection.answer.startswith(b"HTTP/1.1 200 ")
+        connection.transport.close()
+        await turns(5)
+
+    run(main())
 
 
 def test_large_body_is_no_header() -> None:
