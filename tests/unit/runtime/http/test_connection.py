@@ -136,7 +136,7 @@ def test_endless_headers(piece: bytes) -> None:
     """A header block without an end is 431."""
 
     async def test(client: Connection) -> None:
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\n" + piece)
+        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nHost: x\r\n" + piece)
         assert client.answer.startswith(b"HTTP/1.1 431 ")
         assert client.transport.ended
 
@@ -225,7 +225,9 @@ def test_other_transfer_codings(coding: bytes) -> None:
     """A body in a transfer coding that we do not undo is 501, by name, and never read as if it were plain."""
 
     async def test(client: Connection) -> None:
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        client.protocol.data_received(
+            b"POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n"
+        )
         assert client.answer.startswith(b"HTTP/1.1 501 ")
         assert b"unsupported-transfer-encoding" in client.answer
         assert client.transport.ended
@@ -239,7 +241,9 @@ def test_chunked(coding: bytes) -> None:
 
     async def test(client: Connection) -> None:
         client.app_done.set()
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        client.protocol.data_received(
+            b"POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n"
+        )
         await turns(5)
         assert client.answer.startswith(b"HTTP/1.1 200 ")
 
@@ -269,7 +273,7 @@ def test_an_answer_before_the_whole_request(then: str) -> None:
             assert not client.transport.closed
             client.protocol.sweep(client.protocol.idle_since + 2.0, LIMITS)
         else:
-            mebibyte = b"GET /livez HTTP/1.1\r\n\r\n".ljust(1_048_576)
+            mebibyte = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".ljust(1_048_576)
             for _ in range(256):
                 client.protocol.data_received(mebibyte)
             assert not client.transport.closed
@@ -352,6 +356,19 @@ def test_probes_beyond_the_bound(path: bytes) -> None:
     crowded(test)
 
 
+def test_silence_is_idleness() -> None:
+    """A connection that has sent nothing for a second gives its place to a newcomer; one beyond the bound has none."""
+
+    async def test(clients: list[Connection]) -> None:
+        await asyncio.sleep(0.9)
+        assert [client.protocol.idle_since for client in clients] == [None] * 3
+        clients[0].protocol.data_received(b"P")
+        await asyncio.sleep(0.2)
+        assert [client.protocol.idle_since is not None for client in clients] == [False, True, False]
+
+    crowded(test)
+
+
 def test_room_again() -> None:
     """A newcomer that finds a place by the time it asks is like any other."""
 
@@ -392,10 +409,11 @@ def test_the_longest_idle_leaves_first() -> None:
         for left in ([1], [1, 0], [1, 0]):
             newcomers.append(Connection(crowd))
             newcomers[-1].app_done.set()
+            newcomers[-1].protocol.data_received(POST[:1])
             assert [i for i in (1, 0, 2) if clients[i].transport.aborted] == left
             await asyncio.sleep(1)
         for client in newcomers:
-            client.protocol.data_received(POST + b"1234")
+            client.protocol.data_received(POST[1:] + b"1234")
         await turns(5)
         assert [client.answer[9:12] for client in newcomers] == [b"200", b"200", b"503"]
         for client in clients + newcomers:
