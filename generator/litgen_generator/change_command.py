@@ -69,7 +69,7 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
         LitgenError: If it was not changed.
     """
     with opened() as (project, state):
-        _refuse_unresolved(project, state)
+        refuse_unresolved(project, state)
         with planned(project, make(project)) as plan:
             if manner.diff:
                 sys.stdout.buffer.write(plan.patch)
@@ -136,7 +136,12 @@ def undo(manner: Manner) -> None:
         manner.say(f"Undone: {deed.command}")
 
 
-def _refuse_unresolved(project: Project, state: State) -> None:
+def refuse_unresolved(project: Project, state: State) -> None:
+    """Let nothing be changed on top of a change that left conflicts.
+
+    Raises:
+        ConflictError: If the last one did, and they are not known to be resolved.
+    """
     deed = state.last
     if deed is not None and deed.conflicts:
         raise ConflictError(

@@ -12,8 +12,7 @@ from litgen_generator.change import folding, merge
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
 from litgen_generator.change.project import SETTINGS, Project
 from litgen_generator.change.snapshot import rendered, working_tree
-from litgen_generator.change.toml_edit import lookup, set_values
-from litgen_generator.change.toml_text import key_of, lines_of, loads
+from litgen_generator.change.toml_edit import set_values
 from litgen_generator.change.trees import Change, Entry, Tree, Trees
 from litgen_generator.release.current import Template
 from litgen_generator.render import Job, render_all
@@ -133,9 +132,8 @@ def _folded(answers: Answers, base: Tree, ours: Tree) -> folding.Folded:
 
 def _without_choices(base: Tree, theirs: Tree, folded: folding.Folded) -> dict[str, Entry]:
     """The base as if the owner's choices in service.toml were the template's: then only what was asked for changes."""
-    template = loads(lines_of(_text(theirs[SETTINGS])))
-    values = {key: lookup(template, key_of(key)) if value is None else value for key, value in folded.values.items()}
-    return {**base, SETTINGS: _with_values(base[SETTINGS], values)}
+    text = folding.rebased(_text(base[SETTINGS]), _text(theirs[SETTINGS]), folded.values)
+    return {**base, SETTINGS: base[SETTINGS]._replace(content=text.encode())}
 
 
 def _without_adopted(theirs: Tree, adopted: Sequence[str]) -> dict[str, Entry]:

@@ -9,9 +9,9 @@ from copy import deepcopy
 from typing import Any, Final, NamedTuple, Self
 
 from litgen_generator.answers.model import Answers, Endpoint
-from litgen_generator.answers.problems import problems
-from litgen_generator.change.toml_edit import lookup
-from litgen_generator.change.toml_text import Key, dotted, lines_of, literal, loads, same
+from litgen_generator.answers.problems import Told, problems
+from litgen_generator.change.toml_edit import Editor, lookup, set_value
+from litgen_generator.change.toml_text import Document, Form, Key, dotted, key_of, lines_of, literal, loads, same
 
 SERVICE: Final[Mapping[str, Key]] = {
     "shutdown_api": ("shutdown", "api"),
@@ -36,6 +36,7 @@ ENDPOINT: Final[Mapping[str, Key]] = {
 
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
+_REFUSED = "but as an answer it is refused, so other files do not follow it"
 
 
 class Folded(NamedTuple):
@@ -102,6 +103,35 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
     return folded
 
 
+def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
+    """The base as if what the owner chose were the template's: then only what was asked for is a change by it.
+
+    A choice that the template spells in its own way (60.0 for 60, false for -1), or fills in where the owner removed
+    the key, is no change either.
+
+    Args:
+        base_toml: service.toml as the template rendered it from the stored answers.
+        theirs_toml: As the template renders it now.
+        values: What was folded.
+    """
+    base, theirs = Document.parse(lines_of(base_toml)), Document.parse(lines_of(theirs_toml))
+    before, template = loads(base.text()), loads(theirs.text())
+    for spelled, value in values.items():
+        path = key_of(spelled)
+        now = lookup(template, path)
+        if now is not None and lookup(before, path) is None:
+            Editor(base, theirs).add(path, now)  # with its comment, which is no change of the template's
+        set_value(base, path, now if value is None or _is_alike(value, now) else value)
+    return Form.of(base_toml).put_on(base.text())
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether two values are one to the runtime."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    unlimited = all(value is False or repr(value) in ("-1", "-1.0") for value in (one, other))
+    return same(one, other) or unlimited or (numbers and one == other)
+
+
 def _places(answers: dict[str, Any], present: list[dict[str, Any]]) -> Iterator[_Place]:
     for name, path in SERVICE.items():
         yield _Place(name, answers, name, path, _is_nullable(Answers, name))
@@ -120,24 +150,34 @@ def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> I
 def _fold(folded: Folded, edits: list[_Edit]) -> None:
     """Take all edits together, since one may be good only with another; then give back those that are refused."""
     accepted = problems(folded.answers)
-    stored = [dict(edit.place.given) for edit in edits]
-    refused: dict[int, str] = {}
+    stored = {id(edit): dict(edit.place.given) for edit in edits}
     for edit in edits:
         edit.place.given[edit.place.name] = edit.value
+    refused: dict[int, str] = {}
     while new := [told for told in problems(folded.answers) if told not in accepted]:
-        taken = [index for index in range(len(edits)) if index not in refused]
-        blamed = [index for index in taken if edits[index].place.at == new[0].at]
-        near = [index for index in taken if edits[index].place.at.partition(".")[0] == new[0].at.partition(".")[0]]
-        for index in blamed or near or taken:
-            refused[index] = new[0].message
-            _give_back(edits[index].place, stored[index])
-    for index, edit in enumerate(edits):
-        if index in refused:
-            why = f"but as an answer it is refused, so other files do not follow it: {refused[index]}"
-            folded.notes.append(f"{edit.said}, {why}")
-        else:
-            folded.notes.append(edit.said)
+        taken = [edit for edit in edits if id(edit) not in refused]
+        for edit in _to_blame(folded, taken, stored, new[0]):
+            refused[id(edit)] = new[0].message
+            _give_back(edit.place, stored[id(edit)])
+    for edit in edits:
+        why = refused.get(id(edit))
+        folded.notes.append(f"{edit.said}, {_REFUSED}: {why}" if why else edit.said)
+        if not why:
             folded.values[dotted(edit.place.path)] = edit.value
+
+
+def _to_blame(folded: Folded, taken: list[_Edit], stored: Mapping[int, dict[str, Any]], told: Told) -> list[_Edit]:
+    """The edit of the very answer that is refused; else one without which it is not; else all."""
+    for edit in taken:
+        if edit.place.at == told.at:
+            return [edit]
+    for edit in taken:
+        _give_back(edit.place, stored[id(edit)])
+        cured = told not in problems(folded.answers)
+        edit.place.given[edit.place.name] = edit.value
+        if cured:
+            return [edit]
+    return taken
 
 
 def _give_back(place: _Place, stored: dict[str, Any]) -> None:

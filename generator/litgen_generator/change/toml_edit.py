@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from litgen_generator.change.toml_text import (
     Document,
@@ -77,10 +77,7 @@ class Editor:
         if around and isinstance(around.parts.value, dict):
             self._add_inside(around, path, value, rival=rival)
             return
-        for section in self.model.sections_under(path):
-            new = replace(section, entries=[replace(entry) for entry in section.entries], tail=list(section.tail))
-            new.side = "theirs" if rival else ""
-            self._insert_section(new, section, path)
+        self._insert_sections(self.model.sections_under(path), path, "theirs" if rival else "")
         entries = self.model.entries_under(path)
         if not entries and not self.model.sections_under(path):
             entries = [Entry([], f"{dotted(path[-1:])} = {literal(value)}\n", path[:-1])]
@@ -130,32 +127,37 @@ class Editor:
             if above:
                 return _Home(above, table[len(above.path) :])
         like = self.model.section(table)
-        new = Section(list(like.lead) if like else ["\n"], like.head if like else f"[{dotted(table)}]\n", table)
-        self._insert_section(new, like or new, table)
-        return _Home(new, ())
+        new = replace(like, entries=[], tail=[]) if like else Section([], f"[{dotted(table)}]\n", table)
+        return _Home(self._insert_sections([new], table, "", like)[0], ())
 
-    def _insert_section(self, new: Section, like: Section, top: Key) -> None:
-        index = self._section_index(like, top)
-        above = "".join(section.text("") for section in self.document.sections[:index])
-        if above and not (new.lead and not new.lead[0].strip()):
-            new.lead = ["\n", *new.lead]
-        self.document.sections.insert(index, new)
+    def _insert_sections(
+        self, sections: list[Section], top: Key, side: Literal["", "theirs"], like: Section | None = None
+    ) -> list[Section]:
+        """Copy sections of the model's in one piece, or new ones where it has `like`; a blank line parts them."""
+        new = [_copied(section, side) for section in sections]
+        if new:
+            index = self._section_index(like or sections[0], top)
+            above = any(section.text("") for section in self.document.sections[:index])
+            if above and not (new[0].lead and not new[0].lead[0].strip()):
+                new[0].lead.insert(0, "\n")
+            self.document.sections[index:index] = new
+        return new
 
     def _section_index(self, like: Section, top: Key) -> int:
         """Where the model has it: after the table before it in the same one, with all that is in that, or before."""
         parent, order = top[:-1], self.model.sections
         place = _index(order, like)
         for earlier in reversed(order[:place]):
-            inside_new = under(earlier.path, top)
-            exact = inside_new or earlier.path == parent
-            group = earlier.path if exact else earlier.path[: len(top)]
-            found = self._places(group, exact=exact) if under(earlier.path, parent) else []
+            exact = earlier.path == parent
+            found = self._places(earlier.path[: len(top)], exact=exact) if under(earlier.path, parent) else []
             if found:
                 return found[-1] + 1
         for later in order[place + 1 :]:
             found = self._places(later.path[: len(top)]) if under(later.path, parent) and later.path != parent else []
             if found:
                 return found[0]
+        if parent and not self._places(parent):
+            return self._section_index(like, parent)
         return (self._places(parent) or [len(self.document.sections) - 1])[-1] + 1
 
     def _places(self, path: Key, *, exact: bool = False) -> list[int]:
@@ -179,9 +181,21 @@ def set_values(text: str, values: Mapping[str, Any]) -> str:
     """
     document = Document.parse(lines_of(text))
     for spelled, value in values.items():
-        path = key_of(spelled)
-        _set(document, path, value)
+        set_value(document, key_of(spelled), value)
     return Form.of(text).put_on(document.text())
+
+
+def set_value(document: Document, path: Key, value: Any) -> None:
+    """Put one value into a document in place; None removes the key."""
+    header = f"[{dotted(path[:-1])}]\n" if path[1:] else ""
+    new = Document.parse(f"{header}{dotted(path[-1:])} = {literal(value)}\n") if value is not None else Document([])
+    editor = Editor(document, Document([*document.sections, *new.sections]))
+    if value is not None and document.entry_around(path) and lookup(loads(document.text()), path) is not None:
+        editor.put(path, literal(value))
+        return
+    editor.drop(path)
+    if value is not None:
+        editor.add(path, value)
 
 
 def lookup(values: Mapping[str, Any], path: Key, default: Any = None) -> Any:
@@ -204,16 +218,9 @@ def revalued(statement: str, text: str) -> str:
     return parts.spelled + text + " " * gap + note + parts.end
 
 
-def _set(document: Document, path: Key, value: Any) -> None:
-    header = f"[{dotted(path[:-1])}]\n" if path[1:] else ""
-    new = Document.parse(f"{header}{dotted(path[-1:])} = {literal(value)}\n") if value is not None else Document([])
-    editor = Editor(document, Document([*document.sections, *new.sections]))
-    if value is not None and document.entry_around(path) and lookup(loads(document.text()), path) is not None:
-        editor.put(path, literal(value))
-        return
-    editor.drop(path)
-    if value is not None:
-        editor.add(path, value)
+def _copied(section: Section, side: Literal["", "theirs"]) -> Section:
+    entries = [replace(entry, lead=list(entry.lead)) for entry in section.entries]
+    return replace(section, lead=list(section.lead), entries=entries, tail=list(section.tail), side=side)
 
 
 def _index(pieces: list[Any], piece: Any) -> int:

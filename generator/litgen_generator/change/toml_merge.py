@@ -226,8 +226,8 @@ def merged_notes(base: list[str], ours: list[str], theirs: list[str]) -> list[st
     if [line for line in before if line] == [line for line in now if line]:
         return ours
     mine = [line.strip() for line in ours]
-    if mine == before:
-        return list(theirs)
+    if mine in (before, now):
+        return list(theirs) if mine == before else ours
     place = {
         block.a + offset: block.b + offset
         for block in SequenceMatcher(None, before, mine, autojunk=False).get_matching_blocks()
@@ -237,7 +237,7 @@ def merged_notes(base: list[str], ours: list[str], theirs: list[str]) -> list[st
     for tag, start, stop, first, last in reversed(SequenceMatcher(None, before, now, autojunk=False).get_opcodes()):
         at = _span(place, start, stop, len(before), len(mine))
         if tag != "equal" and at is not None:
-            result[at : at + stop - start] = theirs[first:last]
+            result[at : at + stop - start] = [line for line in theirs[first:last] if line.strip() not in mine]
     return result
 
 
@@ -277,7 +277,7 @@ def _changed_or_added(path: Key, base: dict[str, Any], other: dict[str, Any]) ->
     """The keys whose value in another file the base does not have."""
     for key, now in other.items():
         before = base.get(key, MISSING)
-        if _is_table(before) and _is_table(now):
-            yield from _changed_or_added((*path, key), before, now)
+        if _is_table(now) and now:
+            yield from _changed_or_added((*path, key), before if _is_table(before) else {}, now)
         elif not same(before, now):
             yield (*path, key)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from litgen_runtime.endpoint import BatchEndpoint
-from litgen_runtime.errors import InvalidResult, OutOfMemory
+from litgen_runtime.errors import HTTPError, InvalidResult, OutOfMemory, PredictFailed
 from litgen_runtime.tracebacks import words_of
 from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
 from litgen_runtime.worker.running import Running, Stopped
@@ -69,6 +69,8 @@ class Runner:
         if isinstance(error, asyncio.CancelledError) and self.running.is_stopped():
             return Stopped()
         self.broken = self.broken or is_broken(error)
+        if size > 1 and isinstance(error, HTTPError):  # which of them it is meant for, nobody knows
+            return PredictFailed("predict refused a batch that must not run twice.", log=words_of(error))
         return _out_of_memory(error, size) if is_out_of_memory(error) else error
 
     def _predict(self, requests: list[Any]) -> list[Any]:

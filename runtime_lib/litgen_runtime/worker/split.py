@@ -1,8 +1,9 @@
-"""Finding the bad item of a batch that raised: a pure core.
+"""Finding the bad items of a batch that raised: a pure core.
 
-The halves of what failed are run again, level by level. A model that is broken, rather than an item, shows itself by
-two halves in a row that fail: then it is left at that. A batch for which the device has too little memory says nothing
-of its items: its halves run in any case. With a broken CUDA context nothing would run, so nothing is tried.
+A batch that failed is run again in halves, and so is each half that failed. A model that is broken, rather than an
+item, shows itself by both halves of something failing: then it is left at that. An ``HTTPError`` is said of an item, so
+the halves run in any case; so do those of a batch for which the device has too little memory. With a broken CUDA
+context nothing would run, so nothing is tried.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from litgen_runtime.errors import HTTPError
 from litgen_runtime.worker.cuda import free_memory, is_broken, is_out_of_memory
-
-_HOPELESS = 2
 
 
 def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], go_on: Callable[[], bool]) -> list[Any]:
@@ -24,34 +24,32 @@ def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], g
         items: the batch.
         go_on: whether what failed may be run again in parts.
     """
-    if len(items) == 1:
-        return [_alone(predict, items)]
-    outcomes: list[Any] = [None] * len(items)
-    parts = deque([(0, len(items))])
-    failed_halves = 0
-    while parts and failed_halves < _HOPELESS:
-        start, end = parts.popleft()
-        try:
-            outcomes[start:end] = predict(items[start:end])
-            failed_halves = 0
-        except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
-            outcomes[start:end] = [error] * (end - start)
-            if is_broken(error):
-                break
-            if is_out_of_memory(error):
-                free_memory(error)
-            else:
-                failed_halves += end - start < len(items)
-            if end - start > 1 and go_on():
-                middle = (start + end) // 2
-                parts += [(start, middle), (middle, end)]
+    outcomes, error = _run(predict, items[:])
+    failed = deque([(0, len(items), error)] if error is not None and len(items) > 1 else [])
+    while failed and go_on():
+        start, end, error = failed.popleft()
+        middle = (start + end) // 2
+        errors = []
+        for first, last in ((start, middle), (middle, end)):
+            if error is not None and is_broken(error):
+                return outcomes
+            outcomes[first:last], error = _run(predict, items[first:last])
+            if error is not None:
+                errors.append((first, last, error))
+        if len(errors) < 2 or any(map(_says_nothing_of_the_model, errors)):
+            failed += [each for each in errors if each[1] - each[0] > 1]
     return outcomes
 
 
-def _alone(predict: Callable[[list[Any]], list[Any]], items: list[Any]) -> Any:
+def _says_nothing_of_the_model(failure: tuple[int, int, BaseException]) -> bool:
+    return isinstance(failure[2], HTTPError) or is_out_of_memory(failure[2])
+
+
+def _run(predict: Callable[[list[Any]], list[Any]], items: list[Any]) -> tuple[list[Any], BaseException | None]:
+    size = len(items)  # now: the list is the owner's to empty
     try:
-        return predict(items)[0]
-    except BaseException as error:  # noqa: BLE001 - as above
+        return predict(items), None
+    except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
         if is_out_of_memory(error):
             free_memory(error)
-        return error
+        return [error] * size, error

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from litgen_runtime import BatchEndpoint
-from litgen_runtime.errors import OutOfMemory
+from litgen_runtime import BatchEndpoint, HTTPError
+from litgen_runtime.errors import OutOfMemory, PredictFailed
 from litgen_runtime.worker.runner import Runner
 
 FULL = "CUDA out of memory. Tried to allocate 20.00 GiB."
@@ -77,3 +79,56 @@ def test_other_errors_break_nothing() -> None:
     runner = accelerated(8)
     runner.predict([99])
     assert not runner.broken
+
+
+def run(bad: dict[int, BaseException], size: int, *, repeatable: bool = True) -> list[object]:
+    """Return what becomes of a batch 0, 1, 2, ... whose model raises for what is bad."""
+
+    class Model(BatchEndpoint[int, int]):
+        def predict(self, batch: list[int]) -> list[int]:
+            for item in list(batch):
+                if item in bad:
+                    raise bad[item]
+            done = list(batch)
+            batch.clear()  # the list is the owner's
+            return done
+
+    return Runner(Model, repeatable=repeatable).predict(list(range(size)))
+
+
+@given(data=st.data())
+def test_one_bad_item_fails_alone(data: st.DataObject) -> None:
+    """Wherever it stands, and whatever the size of the batch."""
+    size = data.draw(st.integers(1, 40))
+    bad = data.draw(st.integers(0, size - 1))
+    error = ValueError("no")
+    assert run({bad: error}, size) == [error if item == bad else item for item in range(size)]
+
+
+@given(data=st.data())
+def test_what_is_said_of_items_reaches_them_alone(data: st.DataObject) -> None:
+    """However many items are refused with an HTTPError, no other one gets it."""
+    size = data.draw(st.integers(1, 40))
+    refused = data.draw(st.sets(st.integers(0, size - 1)))
+    errors: dict[int, BaseException] = {item: HTTPError(404, f"no {item}") for item in refused}
+    assert run(errors, size) == [errors.get(item, item) for item in range(size)]
+
+
+def test_a_model_that_is_broken() -> None:
+    """Both halves fail: it is left at that."""
+    calls: list[int] = []
+
+    class Model(BatchEndpoint[int, int]):
+        def predict(self, batch: list[int]) -> list[int]:
+            calls.append(len(batch))
+            raise ValueError("broken")
+
+    Runner(Model).predict(list(range(32)))
+    assert calls == [32, 16, 16]
+
+
+def test_an_item_refused_where_nothing_runs_twice() -> None:
+    """Nobody is told what another client was refused for."""
+    outcomes = run({2: HTTPError(404, "no 2")}, 4, repeatable=False)
+    assert [type(outcome) for outcome in outcomes] == [PredictFailed] * 4
+    assert "no 2" not in str(outcomes[0])
