@@ -243,8 +243,7 @@ def _texts_clash(seen: Seen, path: str) -> bool:
         old = seen.base[path]
         if mine.mode != old.mode != new.mode != mine.mode or not oracle.is_text(mine.content + new.content):
             return True
-        plain = mine.content if b"\r" in old.content else oracle.unix(mine.content)
-        return oracle.touch(old.content, plain, new.content)
+        return oracle.touch(old.content, oracle.unix(mine.content), new.content)
     is_untouched = path in seen.base and seen.ours.get(path) == seen.base[path]
     return not is_untouched  # it was moved, deleted or added on one side
 

@@ -45,8 +45,9 @@ def is_text(content: bytes) -> bool:
 
 
 def unix(content: bytes) -> bytes:
-    """The lines without carriage returns."""
-    return content.replace(b"\r\n", b"\n")
+    """A file whose every line ends as on Windows, with the template's ends: that is no edit."""
+    plain = content.replace(b"\r\n", b"\n")
+    return plain if content.count(b"\r\n") == content.count(b"\n") else content
 
 
 def values(content: bytes) -> dict[Path, str]:

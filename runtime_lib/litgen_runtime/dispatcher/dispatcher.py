@@ -76,7 +76,7 @@ class Dispatcher:
 
     @property
     def arriving_bytes(self) -> int:
-        """The size of bodies that are still arriving, as far as they have room."""
+        """The size of bodies that are still arriving, as far as they have arrived."""
         return self._waiting.arriving
 
     @property
@@ -130,7 +130,7 @@ class Dispatcher:
         self._quarantine.key_of = key_of
 
     def reserve(self, size: int, held: int = 0) -> None:
-        """Keep room for bytes of a body that is still arriving, ``release`` gives it back.
+        """Keep room for bytes of a body that is arriving, ``release`` gives it back.
 
         Args:
             size: how many bytes.
@@ -152,7 +152,7 @@ class Dispatcher:
         if not self._waiting.has_room(size, held):
             waiting = self._waiting
             retry_s = self._rate.seconds_for(len(waiting), time.monotonic())
-            raise refusals.queue_full(self.name, len(waiting), waiting.bytes + waiting.arriving, retry_s)
+            raise refusals.queue_full(self.name, len(waiting), waiting.bytes, waiting.arriving, retry_s)
 
     def abandon(self, ticket: Ticket, error: Exception) -> None:
         """The client is gone: the request is not run, or its worker is told."""
@@ -301,7 +301,8 @@ class Dispatcher:
         late = self._forecast.late(remaining_s, ahead, line.ran_for(now), now)
         if late is None:
             return False
-        ticket.settle(refusals.hopeless(self.name, remaining_s, late.run_s, late.needed_s))
+        is_own = ticket.deadline < ticket.arrived + self.timeout_s
+        ticket.settle(refusals.hopeless(self.name, remaining_s, late.run_s, late.needed_s, is_own=is_own))
         return True
 
     def _settle_dropped(self, ticket: Ticket) -> None:
@@ -332,8 +333,8 @@ class Dispatcher:
                 ticket.timer = self._loop.call_later(ticket.deadline - now, self._on_time, ticket)
             return
         self.stats.cancellations["timeout"] += 1
-        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting)))
         self._withdraw(ticket)
+        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
         if not self._waiting.remove(ticket) and ticket.line is not None:

@@ -178,7 +178,7 @@ def test_timeout_in_the_queue() -> None:
         with pytest.raises(DeadlineExceeded) as late:
             await ticket.wait()
         assert now() == pytest.approx(began + 1.5)
-        assert "within 2 s. It waited 2.00 s and never ran; " in late.value.detail
+        assert "within 2 s. It waited 2.00 s and never ran; 0 others wait" in late.value.detail
         assert "raise endpoints.embed.timeout_s" in late.value.detail
         worker = FakeWorker(d).ready()
         await turns()
@@ -358,6 +358,42 @@ def test_a_request_that_kills_workers() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("own_s", "said"), [(1.5, "1.5"), (1e-7, "0.001"), (0.1234567, "0.123")])
+def test_the_clients_own_limit(own_s: float, said: str) -> None:
+    """A client whose own limit is over is told that it is that, and its owner is asked for nothing."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        waiting, running = d.submit(b"", now()), d.submit(b"", now(), own_s)
+        assert waiting.is_open
+        with pytest.raises(DeadlineExceeded) as late:
+            await running.wait()
+        assert f"within {said} s, the X-Request-Timeout of this request. It waited" in late.value.detail
+        assert "never ran; 1 other waits." in late.value.detail
+        assert "Allow more time in X-Request-Timeout." in late.value.detail
+        assert "timeout_s" not in late.value.detail
+
+    run(main())
+
+
+def test_what_had_begun_is_not_said_to_have_never_run() -> None:
+    """A request whose worker died, and that waits to run again at its deadline, is told that it had begun."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        worker = FakeWorker(d).ready()
+        ticket = d.submit(b"", now())
+        await turns()
+        worker.read()
+        worker.die()
+        with pytest.raises(DeadlineExceeded) as late:
+            await ticket.wait()
+        assert "It had begun when its worker died, and waited to run again 2.00 s after it came." in late.value.detail
+        assert "never ran" not in late.value.detail
+
+    run(main())
+
+
 def test_a_queue_timeout() -> None:
     """What has not begun by ``queue_timeout_s`` is answered then; what has begun goes on, with or without a timeout."""
 
@@ -395,10 +431,12 @@ def test_too_little_time_left() -> None:
 
     async def main() -> None:
         d, worker = await experienced(max_size=4)
-        hopeless, fine = d.submit(b"", now() - 1.0), d.submit(b"", now())
+        hopeless, by_its_own, fine = d.submit(b"", now() - 1.0), d.submit(b"", now(), 0.5), d.submit(b"", now())
         await turns()
-        with pytest.raises(Hopeless):
+        with pytest.raises(Hopeless, match=r"raise endpoints\.embed\.timeout_s or add workers"):
             await hopeless.wait()
+        with pytest.raises(Hopeless, match="Allow more time in X-Request-Timeout"):
+            await by_its_own.wait()
         assert [sent.id for sent in worker.read()] == [fine.id]
 
     run(main())
