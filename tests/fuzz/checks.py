@@ -18,6 +18,7 @@ from tests.fuzz.plan import Scenario
 from tests.workshop import WORST_EXIT, Said, Tree
 
 DONE, CONFLICT = 0, 4
+README = "README.md"
 _BOOKS = (".litgen/", "vendor/litgen_runtime")
 
 
@@ -137,7 +138,7 @@ def _files(seen: Seen) -> Iterator[str]:
             continue
         if base is None and theirs is None and now != mine and not seen.was_moved(path):
             yield f"{path!r}, the owner's own, is {'gone' if now is None else 'another'}"
-        if base == mine and now != theirs and not (adopted and path == "README.md"):
+        if base == mine and now != theirs and not (path == README and _is_silent(seen)):
             yield f"{path!r}, which nobody had edited, is not what the template gives"
         if base and now and base.mode != mine.mode and now.mode != mine.mode:
             yield f"{path!r} had the mode {mine.mode} and has {now.mode}"
@@ -191,6 +192,8 @@ def _fixes(seen: Seen) -> Iterator[str]:
 def _changed_by_the_template(seen: Seen) -> Iterator[tuple[str, Entry]]:
     for path, new in seen.theirs.items():
         old = seen.base.get(path)
+        if path == README and _is_silent(seen):
+            continue
         if old and new.content and old != new and path not in (ANSWERS, SETTINGS) and not path.startswith(_BOOKS):
             yield path, new
 
@@ -199,6 +202,13 @@ def _once(content: bytes) -> set[bytes]:
     """The lines that stand in a text exactly once."""
     lines = [line.strip(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     return {line for line, count in Counter(lines).items() if count == 1}
+
+
+def _is_silent(seen: Seen) -> bool:
+    """Whether the owner's README says nothing of some endpoint: then nothing about it is brought in."""
+    said = seen.ours[README].content if README in seen.ours else b""
+    names = _endpoints(seen.base[SETTINGS].content) | _adopted(seen)
+    return any(f"/endpoints/{name}/".encode() not in said for name in names)
 
 
 def _adopted(seen: Seen) -> set[str]:
