@@ -12,7 +12,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 export UV_LINK_MODE ?= hardlink
 
-.PHONY: demo test test-unit test-rest test-gpu lint bench soak examples questions release clean
+.PHONY: demo test test-unit test-rest test-gpu lint bench soak fuzz examples questions release clean
 
 $(VENV)/ready: pyproject.toml runtime_lib/pyproject.toml
 	@echo "== making the environment in $(VENV)"
@@ -32,7 +32,8 @@ test-unit: $(VENV)/ready ## Pure logic, no processes: under a minute
 
 test-rest: $(VENV)/ready ## Real processes, real renders, real faults
 	@echo "== integration, fault, template and end-to-end tests"
-	$(RUN) -m pytest tests/integration tests/faults tests/template tests/e2e tests/gpu -n $(WORKERS) --dist loadgroup -q --durations 10
+	$(RUN) -m pytest tests/integration tests/faults tests/template tests/e2e tests/gpu tests/laws tests/fuzz \
+		-m "not long" -n $(WORKERS) --dist loadgroup -q --durations 10
 
 test-gpu: $(VENV)/ready ## On a machine with an NVIDIA GPU, and a torch with CUDA installed into the environment
 	@echo "== tests of a real GPU"
@@ -49,6 +50,10 @@ bench: $(VENV)/ready ## Side by side with peers; writes docs/benchmarks.md
 
 soak: $(VENV)/ready ## 10,000 random faults against one service; writes docs/soak.md (SEED=…: the same ones again)
 	$(RUN) -m tests.soak --write docs/soak.md $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/ready ## 1,000 random edit sets, each changed by a random command, and every law in full (SEED=…: the same ones again)
+	$(RUN) -m tests.fuzz --jobs $(WORKERS) $(if $(SEED),--seed $(SEED))
+	$(RUN) -m pytest tests/laws -n $(WORKERS) -q
 
 examples: $(VENV)/ready ## Render the examples again
 	$(RUN) -m tests.template.golden --write

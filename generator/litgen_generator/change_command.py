@@ -69,7 +69,7 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
         LitgenError: If it was not changed.
     """
     with opened() as (project, state):
-        _refuse_unresolved(project, state)
+        refuse_unresolved(project, state)
         with planned(project, make(project)) as plan:
             if manner.diff:
                 sys.stdout.buffer.write(plan.patch)
@@ -88,7 +88,7 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
                     change.path == "pyproject.toml" for change in plan.changes
                 ):
                     manner.say("uv.lock is of the pyproject.toml before: `make lock` brings it up to date.")
-                manner.say("Done. `litgen undo` takes it back; `git add --all && git commit` keeps it.")
+                manner.say(f"Done. `litgen undo` takes it back; `{_keeping(plan)}` keeps it.")
 
 
 def resume(manner: Manner) -> None:
@@ -136,7 +136,12 @@ def undo(manner: Manner) -> None:
         manner.say(f"Undone: {deed.command}")
 
 
-def _refuse_unresolved(project: Project, state: State) -> None:
+def refuse_unresolved(project: Project, state: State) -> None:
+    """Let nothing be changed on top of a change that left conflicts.
+
+    Raises:
+        ConflictError: If the last one did, and they are not known to be resolved.
+    """
     deed = state.last
     if deed is not None and deed.conflicts:
         raise ConflictError(
@@ -161,6 +166,12 @@ def _tell(plan: Plan, manner: Manner) -> None:
         return
     for word, what in report.lines(plan):
         manner.say(f"  {click.style(f'{word:<9}', fg=report.COLOURS[word])} {what}")
+
+
+def _keeping(plan: Plan) -> str:
+    """What commits it, also where the owner's git ignores wheels."""
+    wheel = any(change.before is None and change.path.startswith("vendor/") for change in plan.changes)
+    return f"{'git add --force vendor && ' if wheel else ''}git add --all && git commit"
 
 
 def _what_now(plan: Plan) -> str:

@@ -3,6 +3,7 @@
 Everything but click is imported where it is used: `litgen --help` answers at once.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -31,7 +32,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     try:
-        code = command.main(prog_name="litgen", standalone_mode=False)
+        colours = False if os.environ.get("NO_COLOR") else None
+        code = command.main(prog_name="litgen", standalone_mode=False, color=colours)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -211,6 +213,29 @@ def undo(quiet: bool) -> None:
     from litgen_generator import change_command
 
     change_command.undo(_manner({"quiet": quiet}))
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Tell them as JSON.")
+def versions(as_json: bool) -> None:
+    """Tell which versions of the template there are, and which one the project of this folder has."""
+    from litgen_generator import versions_command
+
+    versions_command.run(as_json=as_json)
+
+
+@command.group()
+def template() -> None:
+    """The template that the project of this folder carries."""
+
+
+@template.command()
+@click.option("--commit", is_flag=True, help="Commit the template's file, and only that.")
+def fetch(commit: bool) -> None:
+    """Put the newest version beside the project's own, for plain `copier update`; `litgen update` needs no fetch."""
+    from litgen_generator import template_command
+
+    template_command.fetch(commit=commit)
 
 
 def _manner(chosen: dict[str, bool]) -> "Manner":

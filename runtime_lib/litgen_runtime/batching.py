@@ -91,6 +91,10 @@ class Batcher(Generic[K, T]):
         if self._waiting.pop(key, None) is not None:
             self._cancelled.append(key)
 
+    def take_back(self, key: K) -> bool:
+        """Take an item out again; False if it is not here."""
+        return self._waiting.pop(key, None) is not None
+
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
         self._device_busy = False

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tests.benchmarks import environments, generating, load, machine, plot, report, serving
+from tests.benchmarks import changing, environments, generating, load, machine, plot, report, serving
 from tests.benchmarks.contenders import ALONE, CONTENDERS, LITGEN, Contender
 from tests.benchmarks.environments import Environment
 from tests.benchmarks.errors import BenchmarkError
@@ -73,16 +73,18 @@ def _measure(plan: Plan, output: Path | None, say: Callable[[str], None]) -> Non
     drawing = environments.make("plot", plot.REQUIREMENTS) if output else None
     where = machine.described()
     made, versions = _environments(plan, say)
-    commands = None
+    commands = changes = None
     if plan.complete:
         say("environment of the generator")
         generator = environments.make("generator", generating.REQUIREMENTS)
         versions.append(("generator", generator.versions(generating.PACKAGES)))
         say("litgen --help, litgen new, copier copy")
         commands = generating.measure(generator, _COMMANDS)
+        say("litgen add-endpoint, litgen update, copier update")
+        changes = changing.measure(generator, _COMMANDS)
     results = serving.measure(made, plan, say)
     picture = output.with_suffix(".svg").resolve() if output else None
-    page = report.written(where, versions, commands, results, plan, picture.name if picture else None)
+    page = report.written(where, versions, commands, changes, results, plan, picture.name if picture else None)
     click.echo(page)
     if output and picture and drawing:
         output.write_text(page, encoding="utf-8")

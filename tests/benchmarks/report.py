@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks import generating, neighbours, serving
+from tests.benchmarks import changing, generating, neighbours, serving
 from tests.benchmarks.contenders import ALONE, LITGEN, SERVERS, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server
@@ -41,6 +41,10 @@ _NEW = """\
 `litgen new` also makes a git repository with a first commit and checks the answers; copier renders the same template
 bundle to the same files (compared, byte for byte). Both are installed, not run from the checkout."""
 
+_CHANGES = """\
+A project of the first release with {files} files or more: one endpoint is added, or the project is brought to the
+newest version, by litgen and by copier alone (which needs both versions in the project's bundle, and a commit)."""
+
 _REST = """\
 "Up" is the first 200 of the probe; LitServe has no liveness probe, its /health is 200 once its worker is ready.
 "Answers" is the first right answer to a prediction. Memory and processor time are read while nothing is asked, for
@@ -55,6 +59,7 @@ def written(
     machine: Sequence[tuple[str, str]],
     versions: Sequence[tuple[str, str]],
     generator: generating.Results | None,
+    changes: changing.Results | None,
     results: serving.Results,
     plan: Plan,
     plot: str | None,
@@ -65,12 +70,13 @@ def written(
         machine: what was measured on.
         versions: what was measured.
         generator: how long the generator's commands took.
+        changes: how long it took to change a project.
         results: what the servers did.
         plan: what they were asked.
         plot: the name of the plot beside the page.
     """
     parts = ["# Benchmarks", _READING.format(turns=plan.turns, load_s=plan.load_s, others=_others(results))]
-    if promises := targets(results, plan):
+    if promises := [*targets(results, plan), *(changing.targets(changes) if changes else [])]:
         parts += ["## Targets", table(("", "target", "measured", ""), map(_target, promises))]
     if plot:
         parts += [f"![Answers a second of every contender, work by work]({plot})"]
@@ -84,6 +90,8 @@ def written(
         parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
     if generator:
         parts += ["## The generator", _generator(generator), _NEW]
+    if changes:
+        parts += [_changes(changes), _CHANGES.format(files=changing.FILES)]
     parts += ["## The machine", table(("", ""), machine), "## The versions", table(("", "installed"), versions)]
     return "\n\n".join(parts) + "\n"
 
@@ -169,6 +177,18 @@ def _generator(results: generating.Results) -> str:
     ):
         beside = spread(ratios(seconds, results.copier_s), ratio)
         rows.append((title, spread(seconds, ms), beside if seconds is not results.copier_s else "1"))
+    return table(("command", "ms", "beside copier"), rows)
+
+
+def _changes(results: changing.Results) -> str:
+    rows = [
+        (title, spread(seconds, ms), spread(ratios(seconds, results.copier_update_s), ratio) if beside else "1")
+        for title, seconds, beside in (
+            ("`litgen add-endpoint`", results.add_endpoint_s, True),
+            ("`litgen update`", results.update_s, True),
+            ("`copier update`", results.copier_update_s, False),
+        )
+    ]
     return table(("command", "ms", "beside copier"), rows)
 
 

@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.changing import Owner, copied, make_old, make_today
+from tests.template.rendering import once
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = "[user]\n  name = Ada\n  email = ada@example.org\n"
@@ -108,6 +111,32 @@ class Workplace:
 def workplace(tmp_path: Path) -> Workplace:
     """An owner's machine, new for each test."""
     return Workplace(tmp_path / "machine")
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of pytest-xdist have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture
+def owner(workplace: Workplace, shared_folder: Path) -> Iterator[Owner]:
+    """The owner of a new repository with two endpoints; nothing of theirs runs on after the test."""
+    yield from _owner(workplace, shared_folder / "today", make_today)
+
+
+@pytest.fixture
+def old_owner(workplace: Workplace, shared_folder: Path) -> Iterator[Owner]:
+    """The owner of a repository of the first release with the same endpoints."""
+    yield from _owner(workplace, shared_folder / "old", make_old)
+
+
+def _owner(workplace: Workplace, shared: Path, make: Callable[[Workplace], None]) -> Iterator[Owner]:
+    once(shared, lambda: make(Workplace(shared / "machine")))
+    owner = Owner(workplace, copied(shared / "machine" / "work" / "svc", workplace.folder / "svc"))
+    yield owner
+    owner.waits_for_silence()
 
 
 def copy_sources(target: Path) -> Path:

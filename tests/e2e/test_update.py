@@ -68,7 +68,7 @@ def test_a_project_of_the_first_release_becomes_one_of_today(workplace: Workplac
     assert workplace.git("diff", "--name-only", "--diff-filter=U", cwd=project) == ""
     assert not list(project.rglob("*.rej"))
     assert model.read_text() == before
-    assert "prometheus.io/scrape" in (project / "deploy/kubernetes/deployment.yaml").read_text()
+    assert "prometheus.io/scrape" in (project / "deploy/kubernetes/base/deployment.yaml").read_text()
     (wheel,) = (project / "vendor").glob("*.whl")
     assert (
         wheel.name

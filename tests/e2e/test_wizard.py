@@ -1,6 +1,7 @@
 """The wizard on a real terminal, question by question."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -13,15 +14,15 @@ CTRL_C, CTRL_D, CLEAR, DOWN, ENTER = "\x03", "\x04", "\x15", "\x1b[B", "\r"
 
 
 class Terminal:
-    """`litgen new` in a pseudo-terminal, and a person who types."""
+    """litgen in a pseudo-terminal, and a person who types."""
 
-    def __init__(self, workplace: Workplace, *arguments: str) -> None:
-        """Start the command."""
+    def __init__(self, workplace: Workplace, *arguments: str, command: str = "new", cwd: Path | None = None) -> None:
+        """Start a command, in the folder to work in unless another one is given."""
         self.asked = ""
         self.child = pexpect.spawn(
             workplace.command[0],
-            [*workplace.command[1:], "new", *arguments],
-            cwd=str(workplace.folder),
+            [*workplace.command[1:], command, *arguments],
+            cwd=str(cwd or workplace.folder),
             env=workplace.env | {"PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"},
             encoding="utf-8",
             timeout=30,

@@ -38,11 +38,11 @@ def test_promtool_finds_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_open_and_arriving(tmp_path: Path) -> None:
-    """The page counts connections, and the bytes of bodies that still have to come, by their announcement."""
+    """The page counts connections, and the bytes that have come of bodies that are not complete."""
     with serving(config(tmp_path, {"square": square()})) as service:
         with wire.connected(service.port) as idle, wire.connected(service.port) as sender:
-            sender.send(b"POST /square HTTP/1.1\r\nContent-Length: 700000\r\n\r\n" + b" " * 1000)
-            assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 700000.0' in _page(service.url))
+            sender.send(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 700000\r\n\r\n" + b" " * 1000)
+            assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 1000.0' in _page(service.url))
             idle.send(wire.get("/metrics"))  # over one of the two
             assert b"\nlitgen_connections 2.0\n" in idle.expect().body
         assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 0.0' in _page(service.url))

@@ -1,5 +1,6 @@
 """Clients that are slow, silent, wrong or gone (docs/behavior.md, 2)."""
 
+import contextlib
 import json
 import os
 import re
@@ -74,7 +75,7 @@ def test_headers_that_never_come(client: wire.Wire, sent: bytes) -> None:
 def test_headers_that_drip(client: wire.Wire) -> None:
     """Bytes that keep coming do not extend the limit."""
     client.sock.settimeout(0.1)
-    client.send(b"POST /square HTTP/1.1\r\nX-Drip: ")
+    client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nX-Drip: ")
     began = time.monotonic()
     while time.monotonic() - began < HEADER_S + LATE_S:
         client.send(b"a")
@@ -119,10 +120,10 @@ def test_an_idle_connection_is_not_cut_between_requests(client: wire.Wire) -> No
 def test_a_huge_header_block(service: Running, shape: str, size: int) -> None:
     """Headers over 64 KiB are 431, whether in one line, in many, in the URL, or without an end."""
     block = {
-        "one": b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * size + b"\r\n\r\n",
-        "many": b"GET /livez HTTP/1.1\r\n" + b"X-A: aaaaaaaaaa\r\n" * (size // 17) + b"\r\n",
-        "url": b"GET /livez?" + b"a" * size + b" HTTP/1.1\r\n\r\n",
-        "endless": b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * size,
+        "one": b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * size + b"\r\n\r\n",
+        "many": b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"X-A: aaaaaaaaaa\r\n" * (size // 17) + b"\r\n",
+        "url": b"GET /livez?" + b"a" * size + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "endless": b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * size,
     }[shape]
     with wire.connected(service.port) as client:
         client.send(block)
@@ -147,21 +148,26 @@ def test_large_headers_within_the_limit(client: wire.Wire) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"hello\r\n\r\n",
         b"GET /livez HTTP/9.9\r\n\r\n",
-        b"GET /livez HTTP/1.1\r\nno colon here\r\n\r\n",
-        b"GET /livez HTTP/1.1\r\n: empty\r\n\r\n",
-        b"GET /livez HTTP/1.1\r\nX: a\x00b\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
-        b"POST /square HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        b"POST /square HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-        b"POST /square HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        b"POST /square HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nno colon here\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\n: empty\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\r\n" * 10 + b"\x00",
-        b"CONNECT x:1 HTTP/1.1\r\n\r\n",
-        b"GET http://[ HTTP/1.1\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET /livez HTTP/0.9\r\n\r\n",
+        b"GET /livez\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
     ],
-    ids=range(16),
+    ids=range(21),
 )
 def test_what_is_not_http(client: wire.Wire, garbage: bytes) -> None:
     """Bytes that are not HTTP/1.1 are 400 invalid-http, and the connection is closed."""
@@ -193,9 +199,9 @@ def test_pipelined_requests_are_answered_in_order(client: wire.Wire) -> None:
     ("behind", "statuses"),
     [
         (b"POST /square HTTP/1.1\r\nHos", {408}),
-        (b'POST /square HTTP/1.1\r\nContent-Length: 8\r\n\r\n{"x"', {408}),
+        (b'POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n{"x"', {408}),
         (b"garbage\r\n\r\n", {400}),
-        (b"GET /livez HTTP/1.1\r\nX-A: " + b"a" * 100_000, {408, 431}),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000, {408, 431}),
     ],
     ids=["headers", "body", "garbage", "huge"],
 )
@@ -216,7 +222,7 @@ def test_what_comes_behind_a_slow_request_does_not_harm_it(
 def test_a_pipelined_body_may_come_later(client: wire.Wire) -> None:
     """The time that we let a pipelined request wait is not held against its client."""
     client.send(wire.post("/act", command("sleep", seconds=2.5)))
-    client.send(b"POST /square HTTP/1.1\r\nContent-Length: 8\r\n\r\n")
+    client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
     assert client.expect().status == 200
     client.send(b'{"x": 5}')
     assert client.expect().json() == {"x": 25}
@@ -224,7 +230,7 @@ def test_a_pipelined_body_may_come_later(client: wire.Wire) -> None:
 
 def test_expect_continue(client: wire.Wire) -> None:
     """Expect: 100-continue is answered before the body is sent."""
-    client.send(b"POST /square HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n")
+    client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n")
     assert client.expect().status == 100
     client.send(b'{"x": 4}')
     assert client.expect().json() == {"x": 16}
@@ -232,7 +238,7 @@ def test_expect_continue(client: wire.Wire) -> None:
 
 def test_expect_continue_of_too_much(client: wire.Wire) -> None:
     """A body that would be too large is refused before it is sent."""
-    client.send(b"POST /square HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 50000001\r\n\r\n")
+    client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 50000001\r\n\r\n")
     assert client.expect().status == 413
     assert client.ended()
 
@@ -240,9 +246,9 @@ def test_expect_continue_of_too_much(client: wire.Wire) -> None:
 @pytest.mark.parametrize(
     ("head", "status", "code"),
     [
-        ("POST /square HTTP/1.1\r\nContent-Length: 60000000", 413, "payload-too-large"),
-        ("POST /square HTTP/1.1\r\nContent-Length: 49000000\r\nX-Request-Timeout: 0.001", 504, "timeout"),
-        ("POST /square HTTP/1.1\r\nTransfer-Encoding: gzip", 501, "unsupported-transfer-encoding"),
+        ("POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000", 413, "payload-too-large"),
+        ("POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 49000000\r\nX-Request-Timeout: 0.001", 504, "timeout"),
+        ("POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip", 501, "unsupported-transfer-encoding"),
         ("POST /nowhere HTTP/1.0\r\nContent-Length: 60000000", 404, "not-found"),
         ("no HTTP", 400, "invalid-http"),
     ],
@@ -259,7 +265,7 @@ def test_a_client_that_sends_everything_first(client: wire.Wire, head: str, stat
 def test_a_client_that_never_ends(client: wire.Wire) -> None:
     """One that goes on sending behind its answer is let do so for a short time only."""
     began = time.monotonic()
-    client.sock.sendall(b"POST /square HTTP/1.1\r\nContent-Length: 60000000\r\n\r\n")
+    client.sock.sendall(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
 
     def is_reset() -> bool:
         try:
@@ -275,10 +281,20 @@ def test_a_client_that_never_ends(client: wire.Wire) -> None:
 @pytest.mark.parametrize("header", ["X: y", "Connection: keep-alive"])
 def test_http_1_0(client: wire.Wire, header: str) -> None:
     """An HTTP/1.0 request is answered and its connection closed."""
-    client.send(wire.post("/square", b'{"x": 2}', header, version="1.0"))
+    client.send(wire.post("/square", b'{"x": 2}', header, version="1.0").replace(b"Host: x\r\n", b""))
     reply = client.expect()
     assert (reply.json(), reply.headers["connection"]) == ({"x": 4}, "close")
     assert client.ended()
+
+
+def test_blanks_behind_values(client: wire.Wire) -> None:
+    """Blanks and tabs behind a header's value are no part of it."""
+    client.send(
+        b"POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked \r\nX-Request-Timeout: 5 \r\n"
+        b"X-Request-ID: abc\t\r\nContent-Type: application/json \r\n\r\n" + wire.chunk(b'{"x": 3}') + b"0\r\n\r\n"
+    )
+    reply = client.expect()
+    assert (reply.status, reply.headers["x-request-id"], reply.json()) == (200, "abc", {"x": 9})
 
 
 def test_connection_close(client: wire.Wire) -> None:
@@ -300,7 +316,7 @@ def test_an_upgrade_is_ignored(client: wire.Wire, upgrade: str) -> None:
 
 def test_chunks_of_every_size(client: wire.Wire) -> None:
     """A body in chunks of one byte, with extensions and trailers, is read."""
-    client.send(b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     for byte in b'{"x": 12}':
         client.send(b"1;extension=1\r\n%c\r\n" % byte)
     client.send(b"0\r\nX-Trailer: a\r\n\r\n")
@@ -320,8 +336,10 @@ def test_a_body_that_is_not_read(client: wire.Wire) -> None:
     client.send(wire.post("/nowhere", b'{"x": 1}') + wire.post("/square", b'{"x": 3}'))
     assert client.expect().status == 404
     assert client.expect().json() == {"x": 9}
-    body = b"GET /livez HTTP/1.1\r\n\r\n" * 10
-    client.send(b"GET /square HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body + wire.get("/readyz"))
+    body = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 10
+    client.send(
+        b"GET /square HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body + wire.get("/readyz")
+    )
     assert client.expect().status == 405
     assert client.expect().json()["status"] == "ready"
 
@@ -335,10 +353,10 @@ def vanish(client: wire.Wire) -> None:
 def test_clients_that_vanish(service: Running) -> None:
     """Clients that leave in headers, in a body, or while they wait, leave nothing behind."""
     sent = [
-        b"POST /square HTTP/1.1\r\nHo",
-        b"POST /square HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
-        b"POST /square HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
-        b"POST /nowhere HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nHo",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
         wire.post("/act", command("sleep", seconds=0.2)),
         wire.post("/act", command("large", number=5_000_000)),
         wire.post("/act", command("raise")) * 3,
@@ -359,6 +377,15 @@ def test_a_client_that_half_closes(client: wire.Wire) -> None:
     reply = client.reply()
     assert reply is None or reply.json() == {"x": 4}
     assert client.ended()
+
+
+def test_a_half_close_is_a_leave(service: Running, client: wire.Wire) -> None:
+    """Nobody works on for a client that has ended its direction: it is taken for one that is gone."""
+    client.send(wire.post("/act", command("sleep", seconds=3)))
+    assert eventually(lambda: service.get("/health").json()["in_flight"] == 1, 2.0)
+    client.sock.shutdown(socket.SHUT_WR)
+    assert eventually(lambda: service.get("/health").json()["in_flight"] == 0, 1.5)
+    assert client.reply() is None
 
 
 @pytest.mark.parametrize("behind", [b"", b"GET /livez HT"])
@@ -416,10 +443,35 @@ def test_many_silent_connections(service: Running) -> None:
             sock.close()
 
 
+def test_bodies_that_are_only_announced(service: Running) -> None:
+    """Clients that announce far more than the queue's bytes and send little of it keep nobody out."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            sender = stack.enter_context(wire.connected(service.port))
+            sender.send(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\n1")
+        assert eventually(lambda: 'litgen_arriving_bytes{endpoint="square"} 30.0' in service.get("/metrics").text)
+        assert service.post("/square", {"x": 3}).json() == {"x": 9}
+
+
+@pytest.mark.parametrize("declared", [100_000, 2_000_000])
+def test_how_much_of_a_late_body_has_come(client: wire.Wire, declared: int) -> None:
+    """A client whose body is late is told how much of it has come, and that its own limit was over."""
+    head = f"POST /square HTTP/1.1\r\nHost: x\r\nX-Request-Timeout: 0.5\r\nContent-Length: {declared}\r\n\r\n"
+    client.send(head.encode() + b" " * 50_000)
+    reply = client.reply()
+    assert_refused(reply, 504, "timeout")
+    assert reply is not None
+    detail = reply.json()["detail"]
+    assert detail.startswith("square did not answer within 0.5 s, the X-Request-Timeout of this request: the body had")
+    assert "only 50000 bytes of it" in detail
+
+
 @pytest.mark.parametrize("coding", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])
 def test_other_transfer_codings(client: wire.Wire, coding: str) -> None:
     """A body in a transfer coding that we do not undo is 501, and not read as if it were plain."""
-    client.send(f"POST /square HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n".encode() + wire.chunk(b'{"x": 3}'))
+    client.send(
+        f"POST /square HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n".encode() + wire.chunk(b'{"x": 3}')
+    )
     assert_refused(client.reply(), 501, "unsupported-transfer-encoding")
     assert client.ended()
 
@@ -450,6 +502,14 @@ def crowd(service: Running, count: int) -> list[socket.socket]:
     return [socket.create_connection(("127.0.0.1", service.port), timeout=10) for _ in range(count)]
 
 
+def begun(service: Running, count: int) -> list[socket.socket]:
+    """Open connections that have begun to ask."""
+    connections = crowd(service, count)
+    for connection in connections:
+        connection.send(b"P")
+    return connections
+
+
 def close(connections: list[socket.socket]) -> None:
     """Close them."""
     for connection in connections:
@@ -458,7 +518,7 @@ def close(connections: list[socket.socket]) -> None:
 
 def test_beyond_max_connections(small: Running) -> None:
     """Beyond the bound a newcomer is told so, and may ask the probes; those inside are served on."""
-    inside = crowd(small, PLACES)
+    inside = begun(small, PLACES)
     try:
         for _ in range(3):
             with wire.connected(small.port) as client:
@@ -471,7 +531,7 @@ def test_beyond_max_connections(small: Running) -> None:
         for probe in ("/livez", "/readyz", "/health"):
             assert small.get(probe).status_code == 200
         first = wire.Wire(inside[0])
-        first.send(wire.post("/square", b'{"x": 2}'))
+        first.send(wire.post("/square", b'{"x": 2}')[1:])
         assert first.expect().json() == {"x": 4}
     finally:
         close(inside)
@@ -480,10 +540,10 @@ def test_beyond_max_connections(small: Running) -> None:
 
 def test_idle_connections_make_room(small: Running) -> None:
     """A connection that is kept alive for nothing gives its place to a newcomer, the longest idle one first."""
-    inside = [wire.Wire(connection) for connection in crowd(small, PLACES)]
+    inside = [wire.Wire(connection) for connection in begun(small, PLACES)]
     try:
         for client in inside[:10]:
-            client.send(wire.get("/livez"))
+            client.send(wire.post("/square", b'{"x": 1}')[1:])
             assert client.expect().status == 200
             time.sleep(0.01)
         newcomers = crowd(small, 10)
@@ -492,17 +552,29 @@ def test_idle_connections_make_room(small: Running) -> None:
             newcomer.send(wire.post("/square", b'{"x": %d}' % number))
             assert newcomer.expect().json() == {"x": number * number}
         assert all(client.ended() for client in inside[:10])
-        inside[10].send(wire.get("/livez"))
-        assert inside[10].expect().status == 200
+        inside[10].send(wire.post("/square", b'{"x": 2}')[1:])
+        assert inside[10].expect().json() == {"x": 4}
         close(newcomers)
     finally:
         close([client.sock for client in inside])
 
 
+def test_silent_connections_make_room(small: Running) -> None:
+    """Connections that have sent nothing for a while keep no newcomer out, whatever header_timeout_s is."""
+    silent = crowd(small, PLACES)
+    try:
+        time.sleep(1.2)
+        for number in range(3):
+            assert small.post("/square", {"x": number}).json() == {"x": number * number}
+    finally:
+        close(silent)
+    assert "newcomers are refused" not in small.log()
+
+
 def test_a_flood_of_connections(small: Running) -> None:
     """Far beyond the bound connections are dropped at once: descriptors and memory stay flat, probes are answered."""
     process = psutil.Process(small.http_pid)
-    inside = crowd(small, PLACES)
+    inside = begun(small, PLACES)
     small.get("/livez")
     memory, descriptors = process.memory_info().rss, process.num_fds()
     flood: list[socket.socket] = []
@@ -513,7 +585,7 @@ def test_a_flood_of_connections(small: Running) -> None:
             assert process.num_fds() <= descriptors + 70
         assert process.memory_info().rss - memory < 10_000_000
         first = wire.Wire(inside[0])
-        first.send(wire.post("/square", b'{"x": 2}'))
+        first.send(wire.post("/square", b'{"x": 2}')[1:])
         assert first.expect().json() == {"x": 4}
     finally:
         close(inside + flood)
@@ -526,7 +598,7 @@ def test_too_few_descriptors(tmp_path: Path) -> None:
         os.kill(service.http_pid, signal.SIGKILL)  # the next one has this limit too
         service.wait_log("this process may open 300 files, enough for 108; expected 5192")
         service.process.wait_ready()
-        inside = crowd(service, 108)
+        inside = begun(service, 108)
         with wire.connected(service.port) as client:
             client.send(wire.get("/docs"))
             assert_refused(client.reply(), 503, "too-many-connections")

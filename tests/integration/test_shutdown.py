@@ -155,7 +155,7 @@ def test_a_body_that_never_ends_does_not_outlast_the_drain(tmp_path: Path) -> No
     """A client that is still sending at the end of the drain is cut too."""
     path = config(tmp_path, {"square": square()}, shutdown={"drain_timeout_s": 1.0})
     with serving(path) as service, wire.connected(service.port) as client:
-        client.send(b"POST /square HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        client.send(b"POST /square HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert eventually(lambda: service.get("/health").json()["in_flight"] == 1)
         began = time.monotonic()
         service.signal(signal.SIGTERM)

@@ -193,7 +193,7 @@ def test_too_large_as_it_arrives(service: Running) -> None:
 def test_too_large_is_refused_before_it_is_sent(service: Running) -> None:
     """A client that asks first is told before it has sent anything."""
     with wire.connected(service.port) as client:
-        client.send(b"POST /same HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 30000001\r\n\r\n")
+        client.send(b"POST /same HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 30000001\r\n\r\n")
         assert client.expect().status == 413
 
 
@@ -214,7 +214,7 @@ def test_the_folder_is_private(service: Running, folder: Path) -> None:
 def test_a_client_that_leaves_in_its_body(service: Running, folder: Path, framing: str, tmp_path: Path) -> None:
     """Its file is deleted, and nothing runs."""
     part = f'--B\r\nContent-Disposition: form-data; name="note_in"\r\n\r\n{tmp_path}\r\n--B--\r\n'.encode()
-    head = f"POST /receive HTTP/1.1\r\nContent-Type: {FORM['Content-Type']}\r\n{framing}\r\n\r\n"
+    head = f"POST /receive HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\n{framing}\r\n\r\n"
     data = part + b"x" * 3_000_000
     with wire.connected(service.port) as client:
         client.send(head.encode() + (wire.chunk(data) if "chunked" in framing else data))
@@ -269,7 +269,7 @@ def test_kill_9_of_a_worker_while_it_runs(tmp_path: Path) -> None:
 def begun(service: Running) -> socket.socket:
     """Return a connection on which a large body has begun to arrive."""
     client = socket.create_connection(("127.0.0.1", service.port))
-    client.sendall(b"POST /receive HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n" + b"x" * 3_000_000)
+    client.sendall(b"POST /receive HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n" + b"x" * 3_000_000)
     return client
 
 
@@ -350,7 +350,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_loading_is_said_before_the_upload(tmp_path: Path) -> None:
     """An endpoint that is not ready yet refuses an upload before it is sent."""
     path = config(tmp_path, {"late": {**receive(), "handler": f"{SERVICES}.uploads:ReceiveLate"}})
-    head = b"POST /receive HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n"
+    head = b"POST /receive HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n"
     with serving(path, env={"TMPDIR": str(tmp_path), TICKETS: str(tmp_path)}, wait_ready=False) as service:
         assert eventually(lambda: answers(service))
         with wire.connected(service.port) as client:
@@ -379,7 +379,7 @@ def test_time_runs_while_a_body_arrives(tmp_path: Path) -> None:
         for url, sent in (("/receive", b"x" * 3_000_000), ("/square", b'{"x": '), ("/square", b"")):
             with wire.connected(service.port) as client:
                 began = time.monotonic()
-                client.send(f"POST {url} HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n".encode() + sent)
+                client.send(f"POST {url} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n".encode() + sent)
                 reply = client.expect()
                 assert (reply.status, reply.json()["code"]) == (504, "timeout")
                 assert f"the body had not arrived, only {len(sent)} bytes of it" in reply.json()["detail"]

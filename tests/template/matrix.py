@@ -61,6 +61,22 @@ _BOOTED: dict[str, Sequence[Any]] = {
     "shutdown_api": [False, True],
     "others": [0, 2],
 }
+_CHANGED: dict[str, Sequence[Any]] = {
+    "service_name": ["my-service", "x"],
+    "shutdown_api": [False, True],
+    "drain_timeout_s": [30.0, 0.25],
+    "deployment": ["kubernetes", "docker", "none"],
+    "ci": ["github", "none"],
+    "name": ["embed", "conftest"],
+    "path": [None, "/v1/embed"],
+    "kind": ["batch", "single", "stream"],
+    "input": ["json", "bytes", "upload"],
+    "output": ["json", "bytes"],
+    "framework": ["torch", "python"],
+    "devices": ["auto", "cpu", "cuda:0,2"],
+    "timeout_s": [30.0, False],
+    "others": [0, 2],
+}
 
 
 def rendered() -> list[Row]:
@@ -71,6 +87,11 @@ def rendered() -> list[Row]:
 def booted() -> list[Row]:
     """The rows, fewer of them, that are also installed and run: every pair of what acts at run time."""
     return [_answers(row) for row in _pairs(_BOOTED)]
+
+
+def changed() -> list[Row]:
+    """The rows, few of them, whose projects are changed: every pair of what decides which files there are."""
+    return [_answers(row) for row in _pairs(_CHANGED)]
 
 
 def title(answers: Row) -> str:

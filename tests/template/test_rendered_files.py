@@ -29,11 +29,12 @@ rules:
 ALWAYS = [
     *(".copier-answers.yml", ".gitattributes", ".gitignore", ".litgen/template.bundle"),
     *(".pre-commit-config.yaml", "Makefile", "README.md", "pyproject.toml", "service.toml"),
-    *("tests/__init__.py", "tests/conftest.py", "tests/endpoints/__init__.py", "tests/test_service.py"),
-    "vendor/README.md",
+    *("tests/conftest.py", "tests/test_service.py", "vendor/README.md"),
 ]
 DOCKER = [".dockerignore", "Dockerfile", "compose.yaml"]
-KUBERNETES = [f"deploy/kubernetes/{name}.yaml" for name in ("deployment", "kustomization", "service")]
+BASE = "deploy/kubernetes/base"
+KUBERNETES = ["deploy/kubernetes/kustomization.yaml"]
+KUBERNETES += [f"{BASE}/{name}.yaml" for name in ("deployment", "kustomization", "service")]
 WORKFLOW = [".github/workflows/ci.yml"]
 
 
@@ -51,7 +52,7 @@ def every(renders: list[Render], pattern: str) -> list[Path]:
 
 def deployment(render: Render) -> dict[str, Any]:
     """Return the pod's specification."""
-    document: dict[str, Any] = yaml.safe_load(render.text("deploy/kubernetes/deployment.yaml"))
+    document: dict[str, Any] = yaml.safe_load(render.text(f"{BASE}/deployment.yaml"))
     pod: dict[str, Any] = document["spec"]["template"]["spec"]
     return pod
 
@@ -120,7 +121,7 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
             assert (endpoint.streaming is None) == (answer.get("kind", "batch") != "stream")
             if endpoint.batching:
                 assert endpoint.batching.max_size == answer.get("max_batch_size", 32)
-                assert endpoint.batching.max_wait_s == answer.get("max_wait_s", 0.005)
+                assert endpoint.batching.max_wait_s == answer.get("max_wait_s", 0.002)
             if endpoint.streaming:
                 assert endpoint.streaming.max_streams == answer.get("max_streams", 32)
 
@@ -251,7 +252,7 @@ def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> Non
     for each in renders:
         if each.file("deploy").exists():
             (container,) = deployment(each)["containers"]
-            service = yaml.safe_load(each.text("deploy/kubernetes/service.yaml"))["spec"]
+            service = yaml.safe_load(each.text(f"{BASE}/service.yaml"))["spec"]
             assert container["startupProbe"]["httpGet"]["path"] == "/readyz"
             assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
             assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
@@ -278,12 +279,14 @@ def test_gpus_are_asked_for_when_an_endpoint_names_them(renders: list[Render], d
 
 
 def test_kustomize_finds_what_it_lists(renders: list[Render]) -> None:
-    """Every resource of the kustomization is a file beside it, and its image is the deployment's."""
+    """The entry takes the base, whose resources are files beside it; its image is the deployment's."""
     for each in renders:
         if each.file("deploy").exists():
-            document = yaml.safe_load(each.text("deploy/kubernetes/kustomization.yaml"))
-            assert all(each.file(f"deploy/kubernetes/{name}").is_file() for name in document["resources"])
-            assert document["images"][0]["name"] == deployment(each)["containers"][0]["image"]
+            entry = yaml.safe_load(each.text("deploy/kubernetes/kustomization.yaml"))
+            base = yaml.safe_load(each.text(f"{BASE}/kustomization.yaml"))
+            assert [f"deploy/kubernetes/{name}" for name in entry["resources"]] == [BASE]
+            assert all(each.file(f"{BASE}/{name}").is_file() for name in base["resources"])
+            assert entry["images"][0]["name"] == deployment(each)["containers"][0]["image"]
 
 
 def test_yamllint_finds_nothing(renders: list[Render]) -> None:
@@ -314,5 +317,5 @@ def test_workflows_and_compose_files_fit_their_schemas(renders: list[Render], sc
 @pytest.mark.parametrize("name", ["deployment", "service"])
 def test_manifests_fit_kubernetes(renders: list[Render], name: str) -> None:
     """Kubernetes knows every field of the manifests."""
-    files = every(renders, f"deploy/kubernetes/{name}.yaml")
+    files = every(renders, f"{BASE}/{name}.yaml")
     run(judge("kubernetes-validate"), "--strict", "--quiet", *files, cwd=renders[0].folder)

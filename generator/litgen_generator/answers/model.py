@@ -23,7 +23,7 @@ from litgen_generator.answers.rules import (
 from litgen_generator.answers.texts import ENDPOINT, SERVICE
 
 DEFAULT_MAX_BATCH_SIZE = 32
-DEFAULT_MAX_WAIT_S = 0.005
+DEFAULT_MAX_WAIT_S = 0.002
 DEFAULT_MAX_STREAMS = 32
 DEFAULT_RESPONSE_TYPE = "application/octet-stream"
 
@@ -254,9 +254,9 @@ class Endpoint(BaseModel):
     max_batch_size: Annotated[int | None, whole(1, 4096, "Use 32 if unsure.").or_null()] = Field(
         None, description=f"{ENDPOINT['max_batch_size']} {DEFAULT_MAX_BATCH_SIZE} unless given."
     )
-    max_wait_s: Annotated[float | None, number(0, 60, "seconds from 0 to 60", "Use 0.005 if unsure.").or_null()] = (
-        Field(None, description=f"{ENDPOINT['max_wait_s']} {DEFAULT_MAX_WAIT_S} unless given.")
-    )
+    max_wait_s: Annotated[
+        float | None, number(0, 60, "seconds from 0 to 60", f"Use {DEFAULT_MAX_WAIT_S} if unsure.").or_null()
+    ] = Field(None, description=f"{ENDPOINT['max_wait_s']} {DEFAULT_MAX_WAIT_S} unless given.")
     max_streams: Annotated[int | None, whole(1, 4096, "Use 32 if unsure.").or_null()] = Field(
         None, description=f"{ENDPOINT['max_streams']} {DEFAULT_MAX_STREAMS} unless given."
     )

@@ -120,9 +120,9 @@ def setting(text: str) -> Setting:
 def value(model: type[BaseModel], key: str, text: str) -> Any:
     """What a text, typed in a flag or at a question, means for a key of the model."""
     field = model.model_fields.get(key)
-    if field is not None and field.annotation in (str, str | None):
-        return text
     word = text.strip().lower()
+    if field is not None and field.annotation in (str, str | None):
+        return None if field.annotation == str | None and word in ("null", "none") else text
     if word in _WORDS:
         return False if key == "timeout_s" and _WORDS[word] is None else _WORDS[word]
     for number in (int, float):

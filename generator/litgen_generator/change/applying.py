@@ -2,15 +2,18 @@
 
 All that is needed is put in order beside git's own files first; one rename then decides that it is going to be done.
 A process of its own does it, which neither Ctrl-C nor the end of the command reaches; should the machine stop in
-between, the next command of litgen does the rest.
+between, the next command of litgen does the rest. Where a file cannot be written, those before it are put back.
 
     state/lock          held by the command that works on the project
     state/next-…        what a command is preparing; nothing counts in it
     state/journal/      decided: plan.json, files/N as they are to be, deed.json, trees/ before and after
+        old/N           what a file was, until all are written
+        back.json       the plan, once all is to be as it was again
     state/last/         the journal once all of it is done; `litgen undo` takes it back
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -81,10 +84,10 @@ class State:
                 raise LitgenError(
                     f"another litgen is at work in {self._root}; expected to be alone. Wait until it has ended."
                 ) from None
-            if self._journal.exists():
-                _in_a_process_of_its_own(self._finish)
             for abandoned in self._folder.glob("next-*"):
                 shutil.rmtree(abandoned, ignore_errors=True)
+            if self._journal.exists():
+                self._finish_apart()
             yield
 
     @property
@@ -105,10 +108,6 @@ class State:
         deed = self.last
         if deed is not None:
             _write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
-
-    def forget(self) -> None:
-        """Know nothing of what was done last."""
-        shutil.rmtree(self._last, ignore_errors=True)
 
     def apply(self, changes: Sequence[Change], trees: Trees, deed: Deed | None) -> None:
         """Write the changes into the working tree.
@@ -134,12 +133,30 @@ class State:
         with deferred():
             _sync(prepared / "plan.json", *(prepared / "files").iterdir())
             prepared.rename(self._journal)
-            _in_a_process_of_its_own(self._finish)
+            self._finish_apart()
+
+    def _finish_apart(self) -> None:
+        """Do what has been decided in a process of its own, which nothing that stops this one reaches.
+
+        Raises:
+            LitgenError: If it could not be done.
+        """
+        said = _in_a_process_of_its_own(self._finish)
+        if said and self._journal.exists():
+            raise LitgenError(
+                f"not all files could be written, nor put back: {said}; expected to be allowed to, and room on the "
+                "disk. Put that right and run: litgen status, which does the rest."
+            )
+        if said:
+            raise LitgenError(
+                f"a file could not be written: {said}; expected to be allowed to, and room on the disk. "
+                "Nothing was changed. Put that right, and run the command again."
+            )
 
     def _check(self, changes: Sequence[Change]) -> None:
         for path, before, _, _ in changes:
             place = self._root / path
-            folder = next(folder for folder in place.parents if folder.exists())
+            folder = next(folder for folder in place.parents if folder.is_dir())
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise LitgenError(f"{folder} cannot be written to; expected to. Nothing was changed: allow it.")
             if behind_link(self._root, path) or entry_at(place) != before or (before is None and place.is_dir()):
@@ -149,20 +166,54 @@ class State:
                 )
 
     def _finish(self) -> None:
-        """Do what has been decided, from wherever that was left."""
-        steps = [_Step(*step) for step in json.loads((self._journal / "plan.json").read_text(encoding="utf-8"))]
-        for step in steps:
+        """Do what has been decided, from wherever that was left; all is put back if it cannot be done.
+
+        Raises:
+            OSError: If it could not be done.
+        """
+        plan, back = self._journal / "plan.json", self._journal / "back.json"
+        steps = [_Step(*step) for step in json.loads((plan if plan.exists() else back).read_text(encoding="utf-8"))]
+        steps.sort(key=lambda step: step.file is not None)  # a folder may have to go where a file is to be
+        if back.exists():
+            self._backward(steps)
+            return
+        try:
+            self._forward(steps)
+        except OSError:
+            plan.rename(back)
+            self._backward(steps)
+            raise
+
+    def _forward(self, steps: Sequence[_Step]) -> None:
+        for number, step in enumerate(steps):
+            target = self._root / step.path
+            _keep(target, self._journal / "old" / str(number))
             if step.file is None:
-                _remove(self._root, self._root / step.path)
-        for step in steps:
-            if step.file is not None:
-                _put(self._journal / "files" / str(step.file), self._root / step.path)
+                _remove(self._root, target)
+            else:
+                _put(self._journal / "files" / str(step.file), target)
+        shutil.rmtree(self._journal / "old", ignore_errors=True)
         shutil.rmtree(self._last, ignore_errors=True)
         self._journal.rename(self._last)
+
+    def _backward(self, steps: Sequence[_Step]) -> None:
+        for number, step in reversed(list(enumerate(steps))):
+            target, old = self._root / step.path, self._journal / "old" / str(number)
+            if os.path.lexists(old) and entry_at(old) == entry_at(target):
+                continue
+            if os.path.lexists(old):
+                again = self._journal / "again"
+                again.unlink(missing_ok=True)
+                _keep(old, again)
+                _put(again, target)
+            elif step.file is not None and not os.path.lexists(self._journal / "files" / str(step.file)):
+                _remove(self._root, target)
+        self._journal.rename(self._folder / "next-undone")
 
 
 def _write_plan(folder: Path, changes: Sequence[Change], root: Path) -> None:
     (folder / "files").mkdir()
+    (folder / "old").mkdir()
     steps = []
     for number, (path, _, after, _) in enumerate(changes):
         steps.append(_Step(path, None if after is None else number))
@@ -182,16 +233,35 @@ def _write(place: Path, entry: Entry, target: Path) -> None:
     place.chmod((mode & ~0o111 | runs) & 0o777)
 
 
+def _keep(file: Path, place: Path) -> None:
+    """Have a file at a second place, too, unless it is there already."""
+    if os.path.lexists(place) or not os.path.lexists(file):
+        return
+    try:
+        os.link(file, place, follow_symlinks=False)
+    except OSError:  # another file system, or one without links
+        beside = place.with_name("copy")
+        beside.unlink(missing_ok=True)
+        shutil.copy2(file, beside, follow_symlinks=False)
+        beside.rename(place)
+
+
 def _put(file: Path, target: Path) -> None:
-    if not file.is_symlink() and not file.exists():
+    if not os.path.lexists(file):
         return  # it is there already
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         file.rename(target)
-    except OSError:  # another file system
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
         beside = target.with_name(f".litgen-{target.name}")
-        shutil.copy2(file, beside, follow_symlinks=False)
-        beside.replace(target)
+        try:
+            shutil.copy2(file, beside, follow_symlinks=False)
+            beside.replace(target)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
         file.unlink()
 
 
@@ -217,20 +287,25 @@ def _sync(*files: Path) -> None:
                 os.fsync(opened.fileno())
 
 
-def _in_a_process_of_its_own(work: Callable[[], None]) -> None:
-    """Run something that is not to end with this process, and wait for it."""
+def _in_a_process_of_its_own(work: Callable[[], None]) -> str:
+    """Run something that is not to end with this process, and wait for it; what went wrong, or nothing."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 1
+        said = b"it was killed"
         try:
             os.setsid()
             work()
-            code = 0
+            said = b""
+        except OSError as error:
+            place = error.filename2 or error.filename
+            said = os.fsencode(f"{place}: {error.strerror}" if place else str(error))
         finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise LitgenError(
-            "not all files could be written; is the disk full, or a folder read-only? Put that right and run any "
-            "command of litgen, such as litgen status: it writes the rest."
-        )
+            with contextlib.suppress(OSError):
+                os.write(writing, said + b"\n")
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return os.fsdecode(said).strip() if said else "it was killed"

@@ -13,6 +13,7 @@ import yaml
 
 from litgen_generator import git
 from litgen_generator.errors import LitgenError
+from litgen_generator.release.carried import order
 from litgen_generator.release.current import Template
 from litgen_generator.render import BUNDLE
 
@@ -70,6 +71,11 @@ class Project:
             )
         if "service_name" not in known:
             raise LitgenError(f"{place} is of another template; expected one that `litgen new` made. Go into that.")
+        wrong = _wrong(tag, known.get("endpoints"))
+        if wrong:
+            raise LitgenError(
+                f"{place}: {wrong}; expected what litgen wrote. Put it back: git checkout HEAD -- {ANSWERS}"
+            )
         return cls(root, {key: value for key, value in known.items() if not key.startswith("_")}, tag)
 
     @property
@@ -103,9 +109,27 @@ class Project:
 
     def copied_bundle(self, target: Path) -> Path:
         """Copy the bundle of its own version, so that nothing changes it meanwhile."""
-        if not (self.root / BUNDLE).is_file():
+        place = self.root / BUNDLE
+        wrong = "is missing" if not place.is_file() else "" if _is_bundle(place) else "is no bundle of git"
+        if wrong:
             raise LitgenError(
-                f"{self.root / BUNDLE} is missing; expected the template that the project was made from. "
+                f"{place} {wrong}; expected the template that the project was made from. "
                 f"Put it back: git checkout HEAD -- {BUNDLE}"
             )
-        return Path(shutil.copyfile(self.root / BUNDLE, target))
+        return Path(shutil.copyfile(place, target))
+
+
+def _wrong(tag: str, endpoints: object) -> str | None:
+    """What is wrong with answers whose values are not judged yet, if anything is."""
+    try:
+        order(tag)
+    except ValueError as error:
+        return f"_commit: {error}"
+    if not isinstance(endpoints, list) or not all(isinstance(each, dict) and "name" in each for each in endpoints):
+        return "endpoints is no list of endpoints with names"
+    return None
+
+
+def _is_bundle(place: Path) -> bool:
+    with place.open("rb") as opened:
+        return opened.read(16).endswith(b" git bundle\n")

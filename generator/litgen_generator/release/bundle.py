@@ -1,8 +1,8 @@
-"""One version of the template as a git bundle: one parentless commit, the same id from the same sources."""
+"""Versions of the template as a git bundle: a parentless commit for each, the same id from the same sources."""
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from litgen_generator import git
@@ -33,32 +33,60 @@ def build(source: Source, target: Path) -> None:
         repository = scratch / "repository"
         repository.mkdir()
         env = git.neutral_environment()
-        git.run(
-            "init",
-            "--quiet",
-            "--bare",
-            "--object-format=sha1",
-            "--initial-branch=main",
-            ".",
-            cwd=repository,
-            env=env,
-        )
+        _init(repository, env)
         git.run("fast-import", "--quiet", cwd=repository, env=env, stdin=b"".join(_history(source, runtime)))
-        refs = ("HEAD", "refs/heads/main", f"refs/tags/{source.tag}", f"{_SOURCE_REF}{source.digest}")
-        git.run("-c", "pack.threads=1", "bundle", "create", "--quiet", "../bundle", *refs, cwd=repository, env=env)
+        kept = ("HEAD", "refs/heads/main", f"refs/tags/{source.tag}", f"{_SOURCE_REF}{source.digest}")
+        _pack(repository, scratch / "bundle", *kept)
         (scratch / "bundle").replace(target)
+
+
+def join(bundles: Mapping[str, Path], target: Path) -> None:
+    """Write one bundle that holds several versions, each as its parentless commit.
+
+    Args:
+        bundles: A bundle for each tag, which is in it; the last one is the HEAD of the new bundle.
+        target: Where it is written; nothing stands there yet.
+
+    Raises:
+        LitgenError: If a bundle cannot be read, or does not hold its tag.
+    """
+    with tempfile.TemporaryDirectory(prefix="litgen-bundle-") as folder:
+        env, repository = git.neutral_environment(), Path(folder)
+        _init(repository, env)
+        for tag, path in bundles.items():
+            git.run("fetch", "--quiet", path, f"refs/tags/{tag}:refs/tags/{tag}", cwd=repository, env=env)
+        git.run("update-ref", "refs/heads/main", f"refs/tags/{[*bundles][-1]}", cwd=repository, env=env)
+        _pack(repository, target, "HEAD", "refs/heads/main", *(f"refs/tags/{tag}" for tag in bundles))
+
+
+def refs(bundle: Path) -> dict[str, str]:
+    """What a bundle holds: the commit of each ref."""
+    found = {}
+    with bundle.open("rb") as file:
+        for line in file:
+            commit, _, name = line.decode("ascii", "replace").rstrip("\n").partition(" ")
+            if line == b"\n":
+                break
+            found[name] = commit
+    return found
 
 
 def source_digest(bundle: Path) -> str:
     """The digest of the sources that a bundle was built from."""
-    with bundle.open("rb") as file:
-        for line in file:
-            name = line.decode("ascii", "replace").rstrip("\n").partition(" ")[2]
-            if name.startswith(_SOURCE_REF):
-                return name.removeprefix(_SOURCE_REF)
-            if line == b"\n":
-                break
-    raise ValueError(f"{bundle} does not say which sources it holds")
+    digests = [name.removeprefix(_SOURCE_REF) for name in refs(bundle) if name.startswith(_SOURCE_REF)]
+    if not digests:
+        raise ValueError(f"{bundle} does not say which sources it holds")
+    return digests[0]
+
+
+def _init(repository: Path, env: Mapping[str, str]) -> None:
+    branch = "--initial-branch=main"
+    git.run("init", "--quiet", "--bare", "--object-format=sha1", branch, ".", cwd=repository, env=env)
+
+
+def _pack(repository: Path, target: Path, *kept: str) -> None:
+    env = git.neutral_environment()
+    git.run("-c", "pack.threads=1", "bundle", "create", "--quiet", target, *kept, cwd=repository, env=env)
 
 
 def _history(source: Source, runtime: Path) -> Iterator[bytes]:

@@ -10,17 +10,17 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
-from statistics import median
 
 from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
 from litgen_runtime.dispatcher.feed import Feed
+from litgen_runtime.dispatcher.forecast import Forecast
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.quarantine import Quarantine, digest
 from litgen_runtime.dispatcher.rate import DrainRate
+from litgen_runtime.dispatcher.recall import LONG_S, to_take_back, uneven
 from litgen_runtime.dispatcher.stats import Stats
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 0.05
 _MAX_ATTEMPTS = 2
-_PROBE_S = 1.0
-_ENOUGH_RUNS = 8
-_RECENT_RUNS = 32
 _NEVER = float("inf")
 
 
@@ -63,12 +60,8 @@ class Dispatcher:
         self._quarantine = Quarantine(settings.quarantine_s, digest)
         self._lines: dict[Load, WorkerLine] = {}
         self._pump_due = False
-        self._sweeping = False
-        self._last_run = -_NEVER
-        self._runs: deque[float] = deque(maxlen=_RECENT_RUNS)
-        self._lags: deque[float] = deque(maxlen=_RECENT_RUNS)  # what comes on top of a run, before and after it
-        self._noted = 0
-        self._longest_run_s = self._longest_lag_s = 0.0
+        self._sweeping = self._evening = False
+        self._forecast = Forecast()
         self._rate = DrainRate(time.monotonic())
 
     @property
@@ -83,7 +76,7 @@ class Dispatcher:
 
     @property
     def arriving_bytes(self) -> int:
-        """The size of bodies that are still arriving, as far as they have room."""
+        """The size of bodies that are still arriving, as far as they have arrived."""
         return self._waiting.arriving
 
     @property
@@ -137,7 +130,7 @@ class Dispatcher:
         self._quarantine.key_of = key_of
 
     def reserve(self, size: int, held: int = 0) -> None:
-        """Keep room for bytes of a body that is still arriving, ``release`` gives it back.
+        """Keep room for bytes of a body that is arriving, ``release`` gives it back.
 
         Args:
             size: how many bytes.
@@ -159,25 +152,13 @@ class Dispatcher:
         if not self._waiting.has_room(size, held):
             waiting = self._waiting
             retry_s = self._rate.seconds_for(len(waiting), time.monotonic())
-            raise refusals.queue_full(self.name, len(waiting), waiting.bytes + waiting.arriving, retry_s)
+            raise refusals.queue_full(self.name, len(waiting), waiting.bytes, waiting.arriving, retry_s)
 
     def abandon(self, ticket: Ticket, error: Exception) -> None:
         """The client is gone: the request is not run, or its worker is told."""
         if ticket.settle(error):
             self.stats.cancellations["client-gone"] += 1
             self._withdraw(ticket)
-
-    def _note_run(self, run_s: float, lag_s: float) -> None:
-        """Remember how long the latest runs took; the longest of them are looked for now and then only."""
-        self._runs.append(run_s)
-        if lag_s > 0.0:  # else it was in one batch with the last one
-            self._lags.append(lag_s)
-        self._noted += 1
-        if self._noted % _RECENT_RUNS == 0:
-            self._longest_run_s, self._longest_lag_s = max(self._runs), max(self._lags, default=0.0)
-        else:
-            self._longest_run_s = max(self._longest_run_s, run_s)
-            self._longest_lag_s = max(self._longest_lag_s, lag_s)
 
     def taken(self, ticket: Ticket, amount: int) -> None:
         """The client has taken so many bytes of a stream."""
@@ -188,11 +169,12 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
+        self._even_out_soon()
 
     def leave(self, line: WorkerLine) -> None:
         """A worker is gone: what it ran is run again alone or answered, what it had not begun waits again."""
         self._lines.pop(line.load, None)
-        ran = line.running()
+        ran = line.suspects(time.monotonic()) if self._settings.repeatable else line.running()
         self._waiting.put_back(t for t in line.tickets.values() if t.is_open and t not in ran)
         line.tickets.clear()
         for ticket in ran:
@@ -217,14 +199,28 @@ class Dispatcher:
             if result.status == DROPPED:
                 self._settle_dropped(ticket)
             else:
-                self._last_run = now
-                self._note_run(result.run_s, line.lag_s)
+                self._forecast.note(result.run_s, line.lag_s, now)
                 self._settle(ticket, result)
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, len(results))
         if self._waiting:
             self._pump_soon()
+        elif not line.load.held:
+            self._even_out_soon()
+
+    def _even_out_soon(self) -> None:
+        """Look in a moment whether one worker has nothing to do while requests wait behind another's long run."""
+        if not self._evening and len(self._lines) > 1 and uneven(self._lines.values()):
+            self._evening = True
+            self._loop.call_later(LONG_S, self._even_out)
+
+    def _even_out(self) -> None:
+        self._evening = False
+        if not self._waiting:
+            for line, tickets in to_take_back(self._lines.values(), time.monotonic()):
+                line.recall(tickets)
+        self._even_out_soon()
 
     def _feed(self, line: WorkerLine, frame: Frame) -> None:
         self.stats.items += frame.records
@@ -299,24 +295,22 @@ class Dispatcher:
 
     def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
-        remaining_s = ticket.deadline - now
-        if self.streams or remaining_s == _NEVER or len(self._runs) < _ENOUGH_RUNS or now - self._last_run > _PROBE_S:
+        ahead, remaining_s = line.load.rank[0], ticket.deadline - now
+        if self.streams or remaining_s == _NEVER or not (ahead or self._waiting):
+            return False  # nobody else would be served instead
+        late = self._forecast.late(remaining_s, ahead, line.ran_for(now), now)
+        if late is None:
             return False
-        ahead = line.load.rank[0]
-        if remaining_s > (ahead + 1) * self._longest_run_s + self._longest_lag_s:
-            return False
-        run_s = median(self._runs)
-        needed_s = run_s + max(ahead * run_s - line.ran_for(now), 0.0)
-        if (ahead or len(self._waiting)) and self._lags:  # if it is late, others are late for nothing
-            needed_s += sorted(self._lags)[len(self._lags) * 9 // 10]
-        if remaining_s >= needed_s:
-            return False
-        ticket.settle(refusals.hopeless(self.name, remaining_s, run_s, needed_s))
+        is_own = ticket.deadline < ticket.arrived + self.timeout_s
+        ticket.settle(refusals.hopeless(self.name, remaining_s, late.run_s, late.needed_s, is_own=is_own))
         return True
 
     def _settle_dropped(self, ticket: Ticket) -> None:
-        """Answer what a worker has stopped or left out, though its client still waits."""
-        if ticket.is_open and ticket.started is not None:
+        """Answer what a worker has stopped or left out, though its client still waits; what it gave back goes first."""
+        if ticket.is_open and ticket.recalled:
+            ticket.line = ticket.sent = None
+            self._waiting.put_back([ticket])
+        elif ticket.is_open and ticket.started is not None:
             ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
@@ -339,8 +333,8 @@ class Dispatcher:
                 ticket.timer = self._loop.call_later(ticket.deadline - now, self._on_time, ticket)
             return
         self.stats.cancellations["timeout"] += 1
-        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting)))
         self._withdraw(ticket)
+        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
         if not self._waiting.remove(ticket) and ticket.line is not None:

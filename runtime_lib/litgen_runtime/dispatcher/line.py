@@ -22,6 +22,8 @@ from litgen_runtime.transport.frames import (
     pack_runs,
 )
 
+_MOMENT_S = 0.1  # within which a worker's words have come, if it lives
+
 
 class Failed(Protocol):
     """Who is told that a worker could not load."""
@@ -102,7 +104,7 @@ class WorkerLine(asyncio.Protocol):
 
     def hold(self, ticket: Ticket, now: float) -> None:
         """Note that a request goes to this worker."""
-        ticket.line, ticket.sent, ticket.told = self, now, False
+        ticket.line, ticket.sent, ticket.told, ticket.recalled = self, now, False, False
         self.tickets[ticket.id] = ticket
         self.load.send(len(ticket.body))
 
@@ -116,9 +118,10 @@ class WorkerLine(asyncio.Protocol):
         """Take a request's answer; its place is free."""
         ticket = self.tickets.pop(result.id)
         self.load.finish(len(ticket.body), result.run_s, started=self._tells_starts and ticket.started is not None)
-        self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
-        self._free_since = now
-        self.answered += result.status != DROPPED
+        if result.status != DROPPED:
+            self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
+            self._free_since = now
+            self.answered += 1
         self._end_if_done()
         return ticket
 
@@ -129,6 +132,24 @@ class WorkerLine(asyncio.Protocol):
         if self._tells_starts:
             return [ticket for ticket in self.tickets.values() if ticket.started is not None]
         return list(self.tickets.values())[:1]
+
+    def suspects(self, now: float) -> list[Ticket]:
+        """Return what the worker may have died of.
+
+        That is what it ran, if that is known. When it last told something a moment ago, it may have gone on to
+        anything that it held: its words and answers are written beside its runs.
+        """
+        running = self.running()
+        if self.ending or not running or self.ran_for(now) > _MOMENT_S:
+            return running
+        return list(self.tickets.values())
+
+    def ahead(self) -> list[Ticket]:
+        """Return what the worker holds and has not begun, as far as that is known and it may keep it."""
+        tickets = list(self.tickets.values())
+        if not self._tells_starts:
+            del tickets[:1]
+        return [ticket for ticket in tickets if ticket.started is None and not ticket.recalled]
 
     def note_running(self, now: float) -> None:
         """Date the start of what runs, where the worker does not say it."""
@@ -155,6 +176,13 @@ class WorkerLine(asyncio.Protocol):
         """Say that nobody waits for these any more."""
         if self._transport is not None:
             self._transport.write(pack_ids(Kind.CANCEL, [ticket.id for ticket in tickets]))
+
+    def recall(self, tickets: list[Ticket]) -> None:
+        """Ask for these back, unless they have begun."""
+        if self._transport is not None:
+            self._transport.write(pack_ids(Kind.RECALL, [ticket.id for ticket in tickets]))
+            for ticket in tickets:
+                ticket.recalled = True
 
     def allow(self, ticket: Ticket, amount: int) -> None:
         """Let a stream go on: its client has taken so many bytes."""

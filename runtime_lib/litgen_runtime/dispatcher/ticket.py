@@ -35,6 +35,7 @@ class Ticket:
     line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None
     started: float | None = None
+    recalled: bool = False  # its worker has been asked to give it back
     told: bool = False  # to stop, since its run takes too long
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 

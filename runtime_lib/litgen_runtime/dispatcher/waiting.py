@@ -22,7 +22,7 @@ class Waiting:
         self._tickets: OrderedDict[int, Ticket] = OrderedDict()
         self._suspects: OrderedDict[int, Ticket] = OrderedDict()
         self.bytes = 0
-        self.arriving = 0  # bytes of bodies that have not arrived yet, as far as they have room
+        self.arriving = 0  # bytes that have arrived of bodies that are not complete
 
     def __len__(self) -> int:
         return len(self._tickets) + len(self._suspects)

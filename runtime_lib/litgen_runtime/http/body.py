@@ -29,6 +29,24 @@ class ClientGone(Exception):
     """The client left before its request was complete; there is nobody to answer."""
 
 
+class Gathered:
+    """How much has come of a body that the connection hands on whole, once it is all there."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.on_more: Callable[[int], None] | None = None  # told of the size; raises when there is no room
+
+    def add(self, count: int) -> None:
+        """Count bytes that have come.
+
+        Raises:
+            QueueFull: they have no room.
+        """
+        self.size += count
+        if self.on_more is not None:
+            self.on_more(self.size)
+
+
 class Reader(ABC):
     """How the bodies of one endpoint are taken.
 
@@ -56,13 +74,14 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+    async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         """Return what the dispatcher is given for a body that is still to come.
 
         Args:
             receive: the ASGI channel.
             head: the request's headers.
             at_most_s: how long the client itself will wait, in seconds.
+            gathered: what has come of it, if ``receive`` gives it whole.
 
         Raises:
             RequestError: the body is refused.
@@ -74,19 +93,27 @@ class Reader(ABC):
             raise too_large(self._limit, self._key)
         return body
 
-    async def _arriving(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+    async def _arriving(
+        self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None
+    ) -> bytes:
         """Take a body that has not arrived yet: it counts in the queue's bound, and the time runs."""
         seconds = min(self._dispatcher.timeout_s, at_most_s)
         arrival = Arrival(self._dispatcher, self._limit, self._key)
         try:
             arrival.expect(head.content_length)
+            if gathered is not None:
+                gathered.on_more = arrival.reach
+                arrival.reach(gathered.size)
             async with asyncio.timeout(None if seconds == inf else seconds) as timer:
                 return await self._collect(receive, head, arrival)
         except TimeoutError:
             if timer.expired():
-                raise refusals.not_arrived(self._dispatcher.name, seconds, arrival.size) from None
+                is_own = seconds < self._dispatcher.timeout_s
+                raise refusals.not_arrived(self._dispatcher.name, seconds, arrival.held, is_own=is_own) from None
             raise
         finally:
+            if gathered is not None:
+                gathered.on_more = None
             arrival.release()
 
     @abstractmethod
@@ -106,10 +133,10 @@ class JsonReader(Reader):
         _expect_json(head)
         return self._checked(self._bounded(body))
 
-    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+    async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         """Return the body."""
         _expect_json(head)
-        return self._checked(await self._arriving(receive, head, at_most_s))
+        return self._checked(await self._arriving(receive, head, at_most_s, gathered))
 
     def _checked(self, body: bytes) -> bytes:
         if len(body) <= _CHECKED_BYTES:  # the worker judges large ones
@@ -147,11 +174,11 @@ class RawReader(Reader):
         _expect_plain(head)
         return inline_body(head.content_type or b"", self._bounded(body))
 
-    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+    async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         """Return the body, with its content type; it may stand in a file."""
         _expect_plain(head)
         self._admit()
-        return await self._arriving(receive, head, at_most_s)
+        return await self._arriving(receive, head, at_most_s, gathered)
 
     async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
         content_type = head.content_type or b""
@@ -186,20 +213,21 @@ class Arrival:
     def __init__(self, dispatcher: Dispatcher, limit: int, key: str) -> None:
         self.size = 0
         self.expected = 0
+        self.held = 0  # what has room, which is what has arrived
         self._dispatcher = dispatcher
         self._limit = limit
         self._key = key
-        self._held = 0
 
     def expect(self, declared: bytes | None) -> None:
-        """Take the word of the Content-Length header, if there is one.
+        """Take the word of the Content-Length header, if there is one; what has not arrived takes no room.
 
         Raises:
             PayloadTooLarge: it says that the body is over the limit.
-            QueueFull: so many bytes have no room.
+            QueueFull: so many bytes have no room now.
         """
         self.expected = 0 if declared is None or not declared.isdigit() else int(declared)
-        self._hold(self.expected)
+        self.reach(self.expected)
+        self.release()
 
     def take(self, count: int) -> None:
         """Count bytes that have arrived.
@@ -209,19 +237,25 @@ class Arrival:
             QueueFull: it has no room.
         """
         self.size += count
-        if self.size > self._held:
-            self._hold(self.size)
+        if self.size > self.held:
+            self.reach(self.size)
+
+    def reach(self, size: int) -> None:
+        """Keep room for so many bytes of it.
+
+        Raises:
+            PayloadTooLarge: the body is over the limit.
+            QueueFull: it has no room.
+        """
+        if size > self._limit:
+            raise too_large(self._limit, self._key)
+        self._dispatcher.reserve(size - self.held, self.held)
+        self.held = size
 
     def release(self) -> None:
         """Give the room back: the request takes it in the queue, or is over."""
-        self._dispatcher.release(self._held)
-        self._held = 0
-
-    def _hold(self, size: int) -> None:
-        if size > self._limit:
-            raise too_large(self._limit, self._key)
-        self._dispatcher.reserve(size - self._held, self._held)
-        self._held = size
+        self._dispatcher.release(self.held)
+        self.held = 0
 
 
 def reader_for(

@@ -11,24 +11,22 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from litgen_runtime.errors import (
     ClientTooSlow,
-    HeadersTooLarge,
-    InvalidJSON,
     RequestError,
     TooManyRequests,
-    UnsupportedCoding,
 )
-from litgen_runtime.http.body import INLINE_BYTES, declared_size
+from litgen_runtime.http.body import INLINE_BYTES, Gathered, declared_size
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
+from litgen_runtime.http.heads import MAX_HEADER_BYTES, headers_too_large, not_http, refusal_of
 from litgen_runtime.http.lane import Exchange
 from litgen_runtime.http.messages import Answer, request_id_of
 from litgen_runtime.http.outlet import Outlet
 from litgen_runtime.http.probes import PATHS
 
-_MAX_HEADER_BYTES = 65_536
 _MAX_PIPELINED = 64
 _LATE_S = 1.0  # for the headers of a connection beyond the bound
 _PROBES = frozenset(path.encode() for path in PATHS)
+_SILENT_S = 1.0  # after which a connection that has sent nothing at all gives its place to a newcomer
 _KEEP_ALIVE_S = 65  # longer than load balancers hold an idle connection (60 s), so that they close first
 
 
@@ -49,7 +47,7 @@ class TimedProtocol(HttpToolsProtocol):
     _header_bytes = 0
     _answering: RequestResponseCycle | Exchange | None = None  # the oldest request without an answer
     _lane: Door | None = None  # where the request goes that is being read, if the rest of it is here already
-    _gathers = False  # the body being read is small enough to be handed on whole: nobody is woken for each piece
+    _gathered: Gathered | None = None  # of a body that is small enough to be handed on whole, with one waking
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
     _upgrading = False
@@ -63,7 +61,9 @@ class TimedProtocol(HttpToolsProtocol):
 
     @property
     def idle_since(self) -> float | None:
-        """Since when the connection is kept alive for nothing, in seconds of the loop's clock."""
+        """Since when the connection is open for nothing, in seconds of the loop's clock."""
+        if self.is_silent and self.waits_for is not None and not self._late:
+            return self.waits_since if self.loop.time() - self.waits_since > _SILENT_S else None
         if self.waits_for is not None or self.transport.get_write_buffer_size():
             return None  # it begins to ask, or has not taken its answer
         return self._idle_since
@@ -106,8 +106,8 @@ class TimedProtocol(HttpToolsProtocol):
                 self._idle_since = self.loop.time()  # the rest of a request that was refused before
             else:
                 self._wait_for("headers")  # bytes that begin no request, such as an empty line
-        if self.waits_for is not None and self._header_bytes > _MAX_HEADER_BYTES:
-            self.refuse(_headers_too_large())
+        if self.waits_for is not None and self._header_bytes > MAX_HEADER_BYTES:
+            self.refuse(headers_too_large())
 
     def eof_received(self) -> None:
         """Take the client's last byte for its leave: nobody is written to, and whoever works for it is told."""
@@ -182,20 +182,19 @@ class TimedProtocol(HttpToolsProtocol):
         self.cycle.transport = self._outlet  # type: ignore[assignment]  # all that it asks of one
         if self._late:
             self.cycle.keep_alive = False
-        self._gathers = self.url in self._lanes and declared_size(headers) <= INLINE_BYTES
+        self._gathered = None
+        if self.url in self._lanes and declared_size(headers) <= INLINE_BYTES:
+            self._gathered = Gathered()
+            self.scope["litgen.gathered"] = self._gathered  # type: ignore[typeddict-unknown-key]  # for the door
         self._wait_for("body")
 
     def _refusal(self) -> RequestError | None:
         """Return why the app is not to see a request whose headers are complete."""
         if len(self.pipeline) >= _MAX_PIPELINED:
             return _too_many_pipelined()
-        size = len(self.url)
-        for name, value in self.headers:
-            size += len(name) + len(value) + 4
-            if name == b"transfer-encoding" and value.lower() != b"chunked":
-                return _unsupported(value)
-        if size > _MAX_HEADER_BYTES:
-            return _headers_too_large()
+        refusal = refusal_of(self.url, self.headers, self.parser.get_http_version())
+        if refusal is not None:
+            return refusal
         if self._late:
             self._late = not self._crowd.may_stay(self)
             if self._late and self.url.partition(b"?")[0] not in _PROBES:
@@ -206,6 +205,7 @@ class TimedProtocol(HttpToolsProtocol):
         """Take a header; a trailer is dropped (RFC 9110, 6.5.1)."""
         if self.waits_for == "headers" and self._lane is None:
             name = name.lower()
+            value = value.rstrip(b" \t")  # Source: RFC 9110, 5.5; the parser strips what stands before
             self.headers.append((name, value))
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
@@ -215,11 +215,18 @@ class TimedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         if self._lane is not None:
             self._pieces.append(body)
-        elif self._gathers:
-            if not self.cycle.response_complete:
-                self.cycle.body += body
-        else:
+        elif self._gathered is None:
             super().on_body(body)
+        elif not self.cycle.response_complete:
+            self.cycle.body += body
+            self._count(self._gathered, len(body))
+
+    def _count(self, gathered: Gathered, size: int) -> None:
+        try:
+            gathered.add(size)
+        except RequestError:  # what has come is handed on, to be refused there
+            self._gathered = None
+            self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Wait for nothing: it is our turn."""
@@ -331,9 +338,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
-        error = InvalidJSON("This is not a valid HTTP/1.1 request. Use an HTTP client.")
-        error.code, error.title = "invalid-http", "Bad request"
-        self.refuse(error)
+        self.refuse(not_http("This is not a valid HTTP/1.1 request. Use an HTTP client."))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
@@ -361,11 +366,3 @@ class TimedProtocol(HttpToolsProtocol):
 
 def _too_many_pipelined() -> TooManyRequests:
     return TooManyRequests(f"More than {_MAX_PIPELINED} requests wait on this connection. Read the answers first.")
-
-
-def _unsupported(coding: bytes) -> UnsupportedCoding:
-    return UnsupportedCoding(f"The Transfer-Encoding is {coding[:80].decode('latin-1')!r}; send it as chunked alone.")
-
-
-def _headers_too_large() -> HeadersTooLarge:
-    return HeadersTooLarge(f"The headers are larger than {_MAX_HEADER_BYTES} bytes. Send less.")

@@ -23,7 +23,7 @@ class Guest(Protocol):
 
     @property
     def idle_since(self) -> float | None:
-        """Since when it has had its answers and asked for nothing, in seconds of any clock; None if it has not."""
+        """Since when it has had its answers, if any, and asked for nothing, in seconds of any clock; else None."""
 
     def cut(self) -> None:
         """End the connection without a word."""

@@ -114,7 +114,7 @@ class Door:
         at_most_s = _seconds(call.head.timeout)
         self._lifecycle.enter()
         try:
-            body = await self._reader.read(receive, call.head, at_most_s)
+            body = await self._reader.read(receive, call.head, at_most_s, scope.get("litgen.gathered"))
             try:
                 admit(self._lifecycle, self._name)
                 ticket = self._dispatcher.submit(body, call.arrived, at_most_s)

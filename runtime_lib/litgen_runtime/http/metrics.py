@@ -127,7 +127,7 @@ class Metrics:
         age = GaugeMetricFamily("litgen_queue_age_seconds", "Age of the oldest of them", labels=["endpoint"])
         size = GaugeMetricFamily("litgen_queue_bytes", "Bytes of their bodies", labels=["endpoint"])
         arriving = GaugeMetricFamily(
-            "litgen_arriving_bytes", "Bytes of bodies that are still arriving, as announced", labels=["endpoint"]
+            "litgen_arriving_bytes", "Bytes that have come of bodies still arriving", labels=["endpoint"]
         )
         for name, dispatcher in self._dispatchers.items():
             arriving.add_metric([name], dispatcher.arriving_bytes)

@@ -30,6 +30,7 @@ class Kind(IntEnum):
     CHUNK = 8  # from a worker: parts of streams
     ALLOW = 9  # to a worker: how many bytes more streams may send
     ENDING = 10  # from a worker: it runs nothing more of what it holds
+    RECALL = 11  # to a worker: ids that it is to give back, unless they have begun
 
 
 class Frame(NamedTuple):

@@ -14,6 +14,10 @@ from litgen_runtime.worker.outbox import Answers, Outbox
 from litgen_runtime.worker.runner import Runner
 from litgen_runtime.worker.spec import WorkerSpec
 
+_LONG_S = (
+    0.015  # a run that takes so long is answered before the next one begins: should that be the last, none is lost
+)
+
 
 class Batches:
     """The work of an ``Endpoint`` or a ``BatchEndpoint``.
@@ -29,6 +33,7 @@ class Batches:
         self._runner = runner
         self._outbox = outbox
         self._closed = False
+        self._run_s = 0.0
         self._announces = spec.max_size > 1
         self._repeatable = spec.repeatable
 
@@ -40,6 +45,11 @@ class Batches:
         """Nobody waits for these any more: they are not run, or told."""
         self._inbox.cancel(keys)
         self._runner.running.cancel(keys)
+
+    def recall(self, keys: Sequence[int]) -> None:
+        """Another worker has time for these: what has not begun goes back."""
+        for key in self._inbox.take_back(keys):
+            self._outbox.put_aside(Result(key, DROPPED, 0.0, b""))
 
     def allow(self, amounts: Sequence[tuple[int, int]]) -> None:
         """Do nothing: whole answers are always allowed."""
@@ -71,9 +81,11 @@ class Batches:
         keys = [key for key, _ in batch.items]
         if self._announces:
             self._outbox.put(pack_batch(keys, batch.reason), here=True)
+        if self._run_s >= _LONG_S:
+            self._outbox.flush()
         began = time.monotonic()
         outcomes = self._runner.predict([request for _, request in batch.items])
-        run_s = time.monotonic() - began
+        run_s = self._run_s = time.monotonic() - began
         if self._runner.broken and self._repeatable and len(keys) > 1:
             return False
         self._outbox.put(Answers(batch.items, outcomes, run_s), here=self._inbox.is_empty)

@@ -50,6 +50,11 @@ class Inbox:
             for key in keys:
                 self._batcher.cancel(key)
 
+    def take_back(self, keys: Sequence[int]) -> list[int]:
+        """Take out what has not begun; return which of them that was."""
+        with self._lock:
+            return [key for key in keys if self._batcher.take_back(key)]
+
     def poll(self, now: float) -> Poll[int, Any]:
         """Say what a device that is free ``now`` should do."""
         with self._lock:

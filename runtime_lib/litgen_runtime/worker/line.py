@@ -35,6 +35,9 @@ class Work(Protocol):
     def cancel(self, keys: Sequence[int]) -> None:
         """Nobody waits for these any more."""
 
+    def recall(self, keys: Sequence[int]) -> None:
+        """Another worker has time for these."""
+
     def allow(self, amounts: Sequence[tuple[int, int]]) -> None:
         """Streams may send so much more: (id, amount)."""
 
@@ -156,6 +159,8 @@ class Line:
     def _take(self, frame: Frame) -> None:
         if frame.kind is Kind.CANCEL:
             self._work.cancel(unpack_ids(frame))
+        elif frame.kind is Kind.RECALL:
+            self._work.recall(unpack_ids(frame))
         elif frame.kind is Kind.ALLOW:
             self._work.allow(unpack_amounts(frame))
         elif arrivals := list(self._arrivals(frame)):

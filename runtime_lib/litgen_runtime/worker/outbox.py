@@ -32,7 +32,7 @@ class Chunk(NamedTuple):
     body: bytes
 
 
-Item: TypeAlias = bytes | Answers | Chunk | Result | None
+Item: TypeAlias = bytes | Answers | Chunk | Result | threading.Event | None
 
 
 class Outbox:
@@ -88,6 +88,13 @@ class Outbox:
             with self._turn:
                 self._send([result])
 
+    def flush(self) -> None:
+        """Wait until everything put so far has been written."""
+        if self._handed != self._written:
+            done = threading.Event()
+            self._queue.put((False, done))
+            done.wait()
+
     def finish(self) -> None:
         """Wait until everything handed over has been written."""
         self._queue.put((False, None))
@@ -104,6 +111,9 @@ class Outbox:
             with self._turn:
                 self._send(items)
             self._written += sum(in_order for in_order, _ in waiting)
+            for item in items:
+                if isinstance(item, threading.Event):
+                    item.set()
 
     def _send(self, items: Sequence[Item]) -> None:
         with contextlib.suppress(OSError):  # the HTTP process is gone; the reader ends the worker

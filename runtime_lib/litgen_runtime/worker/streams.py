@@ -74,6 +74,9 @@ class Streams:
         """Nobody listens to these any more: they are closed where they yield."""
         self._loop.call_soon_threadsafe(self._each, keys, _Stream.cancel)
 
+    def recall(self, keys: Sequence[int]) -> None:
+        """Do nothing: each stream has begun as it came."""
+
     def allow(self, amounts: Sequence[tuple[int, int]]) -> None:
         """The clients have taken so much: (id, amount)."""
         for key, amount in amounts:

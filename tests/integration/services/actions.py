@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from litgen_runtime import Endpoint, HTTPError
+from litgen_runtime import BatchEndpoint, Endpoint, HTTPError
 from tests.integration.services.schemas import Answer, Command
 
 
@@ -42,6 +42,14 @@ class Act(Endpoint[Command, Answer]):
     def predict(self, request: Command) -> Answer:
         """Do it, and say what came of it."""
         return Answer(value=_ACTIONS[request.do](request), pid=os.getpid())
+
+
+class ActTogether(BatchEndpoint[Command, Answer]):
+    """Obeys a batch, one after the other; what one of them raises, it raises for all."""
+
+    def predict(self, batch: list[Command]) -> list[Answer]:
+        """Do it, and say what came of it."""
+        return [Answer(value=_ACTIONS[request.do](request), pid=os.getpid()) for request in batch]
 
 
 class ActDetailed(Endpoint[Command, Answer]):

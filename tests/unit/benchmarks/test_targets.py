@@ -47,7 +47,7 @@ def test_page_says_so(ours: float, verdict: str) -> None:
     """The verdict on the page is computed."""
     found = results(ours, 1.0)
     found.give_up(NOOP, CONTENDERS[2], "it did not start\nfor a reason")
-    page = written([], [], None, found, Plan(works=(NOOP, DEVICE), contenders=CONTENDERS), None)
+    page = written([], [], None, None, found, Plan(works=(NOOP, DEVICE), contenders=CONTENDERS), None)
     ratio = f"{ours:.2f}"
     assert f"| noop, 64 connections: litgen / LitServe | ≥ 10 | {ratio} ({ratio} to {ratio}) | {verdict} |" in page
     assert "**MOSEC has no figures**: it did not start" in page

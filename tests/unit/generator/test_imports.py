@@ -24,9 +24,12 @@ ALLOWED: dict[str, set[str]] = {
     "add_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
     "update_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
     "status_command": {"change", "change_command", "errors", "release"},
+    "template_command": {"change", "change_command", "errors", "git", "release", "render"},
+    "versions_command": {"change", "errors", "release"},
     "cli": {
         *("_version", "answers", "change", "errors"),
         *("add_command", "change_command", "new_command", "status_command", "update_command"),
+        *("template_command", "versions_command"),
     },
     "__main__": {"cli"},
 }

@@ -85,7 +85,7 @@ def test_no_timeout_leaves_every_wait_allowed() -> None:
 
 def test_the_default_wait_is_measured_against_a_short_timeout() -> None:
     """A timeout below the default wait is refused although the wait was not given."""
-    assert told_of_endpoint(timeout_s=0.001)[0].startswith("endpoints[0].max_wait_s is 0.005;")
+    assert told_of_endpoint(timeout_s=0.001)[0].startswith("endpoints[0].max_wait_s is 0.002;")
 
 
 def test_workers_share_a_gpu() -> None:

@@ -55,7 +55,7 @@ def test_an_endpoint_is_filled_in() -> None:
         "workers_per_device": 1,
         "gpu_memory_fraction": None,
         "max_batch_size": 32,
-        "max_wait_s": 0.005,
+        "max_wait_s": 0.002,
         "max_streams": None,
         "timeout_s": 30.0,
         "run_limit_s": None,

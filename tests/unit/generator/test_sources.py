@@ -49,6 +49,12 @@ def test_a_timeout_may_be_none(text: str, value: Any) -> None:
     assert endpoint_from_flag(f"timeout_s={text}") == {"timeout_s": value}
 
 
+@pytest.mark.parametrize(("key", "value"), [("path", None), ("response_type", None), ("devices", "none")])
+def test_none_is_no_text_where_a_text_may_be_missing(key: str, value: Any) -> None:
+    """`litgen set embed.path=none` takes the path back to its default."""
+    assert endpoint_from_flag(f"{key}=none") == {key: value}
+
+
 def test_an_unknown_key_is_left_to_the_rules() -> None:
     """It is they who know the keys, and say so."""
     assert endpoint_from_flag("name=a,bath=3") == {"name": "a", "bath": 3}

@@ -133,6 +133,7 @@ class FakeWorker:
         self.running: dict[int, Run] = {}
         self.received: list[int] = []
         self.cancelled: list[int] = []
+        self.recalled: list[int] = []
         self.frames = 0
         self._reader = FrameReader()
 
@@ -152,6 +153,8 @@ class FakeWorker:
             self.frames += 1
             if frame.kind is Kind.CANCEL:
                 self.cancelled += unpack_ids(frame)
+            elif frame.kind is Kind.RECALL:
+                self.recalled += unpack_ids(frame)
             else:
                 fresh += unpack_runs(frame)
         self.waiting |= {run.id: run for run in fresh}
@@ -180,7 +183,11 @@ class FakeWorker:
 
     def drop(self) -> None:
         """Say that what was cancelled has not run."""
-        keys = [key for key in self.cancelled if key in self.waiting]
+        self.give_back(key for key in self.cancelled if key in self.waiting)
+
+    def give_back(self, ids: Iterable[int]) -> None:
+        """Say that these have not run."""
+        keys = list(ids)
         for key in keys:
             del self.waiting[key]
         self.answer([Result(key, DROPPED, 0.0, b"") for key in keys])

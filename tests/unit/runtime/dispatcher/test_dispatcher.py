@@ -178,7 +178,7 @@ def test_timeout_in_the_queue() -> None:
         with pytest.raises(DeadlineExceeded) as late:
             await ticket.wait()
         assert now() == pytest.approx(began + 1.5)
-        assert "within 2 s. It waited 2.00 s and never ran; " in late.value.detail
+        assert "within 2 s. It waited 2.00 s and never ran; 0 others wait" in late.value.detail
         assert "raise endpoints.embed.timeout_s" in late.value.detail
         worker = FakeWorker(d).ready()
         await turns()
@@ -240,6 +240,7 @@ def test_death() -> None:
         worker = FakeWorker(d).ready()
         tickets = [d.submit(b"", now()) for _ in range(3)]
         await turns()
+        await asyncio.sleep(0.2)
         worker.die()
         other = FakeWorker(d).ready()
         await turns()
@@ -250,6 +251,59 @@ def test_death() -> None:
         other.echo()
         assert [(await ticket.wait()).status for ticket in tickets] == [200, 200, 200]
         assert [ticket.attempt for ticket in tickets] == [2, 1, 1]
+
+    run(main())
+
+
+@pytest.mark.parametrize("max_size", [None, 2])
+def test_death_at_an_unknown_moment(max_size: int | None) -> None:
+    """Right after its last word a worker may have gone on to anything that it held: each runs again alone."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=max_size)
+        worker = FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(4)]
+        await turns()
+        worker.read()
+        if max_size:
+            worker.start(2)
+        await asyncio.sleep(0.05)
+        worker.die()
+        other = FakeWorker(d).ready()
+        for ticket in tickets[: 4 if max_size else 2]:
+            await turns()
+            assert [run.id for run in other.read()] == [ticket.id]
+            other.echo()
+
+    run(main())
+
+
+def test_what_waits_behind_a_long_run_is_taken_back() -> None:
+    """When a worker has nothing to do, it gets what another one holds and has not begun; nothing runs twice."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=2)
+        slow, fast = FakeWorker(d).ready(), FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(8)]
+        await turns()
+        assert len(slow.read()) == len(fast.read()) == 4
+        slow.start(2)
+        for _ in range(2):
+            fast.start(2)
+            fast.finish()
+        await asyncio.sleep(0.05)
+        slow.read()
+        assert slow.recalled == list(slow.waiting)
+        slow.give_back(slow.recalled[:1])
+        await turns()
+        assert [run.id for run in fast.read()] == slow.recalled[:1]
+        slow.finish()
+        slow.start(1)  # the other one had begun
+        for worker in (slow, fast):
+            worker.start(len(worker.waiting))
+            worker.finish()
+        assert [(await ticket.wait()).status for ticket in tickets] == [200] * 8
+        assert [ticket.attempt for ticket in tickets] == [1] * 8
 
     run(main())
 
@@ -304,6 +358,42 @@ def test_a_request_that_kills_workers() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("own_s", "said"), [(1.5, "1.5"), (1e-7, "0.001"), (0.1234567, "0.123")])
+def test_the_clients_own_limit(own_s: float, said: str) -> None:
+    """A client whose own limit is over is told that it is that, and its owner is asked for nothing."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        waiting, running = d.submit(b"", now()), d.submit(b"", now(), own_s)
+        assert waiting.is_open
+        with pytest.raises(DeadlineExceeded) as late:
+            await running.wait()
+        assert f"within {said} s, the X-Request-Timeout of this request. It waited" in late.value.detail
+        assert "never ran; 1 other waits." in late.value.detail
+        assert "Allow more time in X-Request-Timeout." in late.value.detail
+        assert "timeout_s" not in late.value.detail
+
+    run(main())
+
+
+def test_what_had_begun_is_not_said_to_have_never_run() -> None:
+    """A request whose worker died, and that waits to run again at its deadline, is told that it had begun."""
+
+    async def main() -> None:
+        d = dispatcher(timeout_s=2.0)
+        worker = FakeWorker(d).ready()
+        ticket = d.submit(b"", now())
+        await turns()
+        worker.read()
+        worker.die()
+        with pytest.raises(DeadlineExceeded) as late:
+            await ticket.wait()
+        assert "It had begun when its worker died, and waited to run again 2.00 s after it came." in late.value.detail
+        assert "never ran" not in late.value.detail
+
+    run(main())
+
+
 def test_a_queue_timeout() -> None:
     """What has not begun by ``queue_timeout_s`` is answered then; what has begun goes on, with or without a timeout."""
 
@@ -323,9 +413,9 @@ def test_a_queue_timeout() -> None:
     run(main())
 
 
-async def experienced() -> tuple[Dispatcher, FakeWorker]:
+async def experienced(max_size: int | None = None) -> tuple[Dispatcher, FakeWorker]:
     """Return a dispatcher that knows that a run takes 1.5 s of the 2 s there are, and its worker."""
-    d = dispatcher(timeout_s=2.0)
+    d = dispatcher(max_size, timeout_s=2.0)
     worker = FakeWorker(d).ready()
     for _ in range(8):
         done = d.submit(b"", now())
@@ -337,17 +427,30 @@ async def experienced() -> tuple[Dispatcher, FakeWorker]:
 
 
 def test_too_little_time_left() -> None:
-    """With less time left than a run takes a request is refused rather than run, unless nothing has run for a while."""
+    """With less time left than a run takes a request is refused rather than run, if that serves another one."""
 
     async def main() -> None:
-        d, worker = await experienced()
-        hopeless = d.submit(b"", now() - 1.0)
+        d, worker = await experienced(max_size=4)
+        hopeless, by_its_own, fine = d.submit(b"", now() - 1.0), d.submit(b"", now(), 0.5), d.submit(b"", now())
         await turns()
-        with pytest.raises(Hopeless):
+        with pytest.raises(Hopeless, match=r"raise endpoints\.embed\.timeout_s or add workers"):
             await hopeless.wait()
-        fine = d.submit(b"", now())
-        await turns()
+        with pytest.raises(Hopeless, match="Allow more time in X-Request-Timeout"):
+            await by_its_own.wait()
         assert [sent.id for sent in worker.read()] == [fine.id]
+
+    run(main())
+
+
+@pytest.mark.parametrize("max_size", [None, 4])
+def test_too_little_time_left_with_nobody_else(max_size: int | None) -> None:
+    """A worker that has nothing else to do may as well try: runs may have become faster."""
+
+    async def main() -> None:
+        d, worker = await experienced(max_size=max_size)
+        alone = d.submit(b"", now() - 1.0)
+        await turns()
+        assert [sent.id for sent in worker.read()] == [alone.id]
 
     run(main())
 

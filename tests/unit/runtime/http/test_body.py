@@ -21,12 +21,12 @@ from litgen_runtime.errors import (
     QueueFull,
     UnsupportedMediaType,
 )
-from litgen_runtime.http.body import ClientGone, JsonReader, RawReader, Reader, reader_for
+from litgen_runtime.http.body import ClientGone, Gathered, JsonReader, RawReader, Reader, reader_for
 from litgen_runtime.http.messages import Head, Message, Receive, head_of
 from litgen_runtime.http.spool import Spool
 from litgen_runtime.settings import EndpointSettings
 from litgen_runtime.transport.bodies import SpooledBody, unpack_body
-from tests.unit.runtime.fakes import run
+from tests.unit.runtime.fakes import run, turns
 from tests.unit.runtime.mini import choices
 
 MIB = 1_048_576
@@ -169,7 +169,7 @@ def test_identity_is_no_encoding() -> None:
     ],
 )
 def test_the_queues_bound(max_bytes: int, held: int, declared: str | None, chunks: list[bytes], enters: bool) -> None:
-    """What is arriving counts with what waits, at once where its length is declared, and as it arrives where not."""
+    """What is arriving counts with what waits, as it arrives; one that says that it has no room is not begun."""
 
     async def main() -> None:
         queue = dispatcher(queue={"max_bytes": max_bytes})
@@ -183,6 +183,41 @@ def test_the_queues_bound(max_bytes: int, held: int, declared: str | None, chunk
                 await reading
             assert refused.value.headers["Retry-After"]
         assert queue._waiting.arriving == held
+
+    run(main())
+
+
+async def forever() -> None:
+    """Let a client wait."""
+    await asyncio.sleep(1000)
+
+
+def test_what_is_announced_takes_no_room() -> None:
+    """Clients that announce bodies and send nothing hold nothing; what has come counts, wherever it is kept."""
+
+    async def main() -> None:
+        queue = dispatcher(queue={"max_bytes": 100}, timeout_s=30)
+        reader = JsonReader(queue, Any, 1000)
+        gathered = [Gathered() for _ in range(20)]
+        for each in gathered:
+            each.add(1)  # before its request is begun with
+        reading = [
+            asyncio.ensure_future(reader._arriving(sending([], then=forever), head(content_length="80"), 5.0, each))
+            for each in gathered
+        ]
+        await turns()
+        assert queue.arriving_bytes == 20
+        gathered[0].add(69)
+        assert queue.arriving_bytes == 89
+        with pytest.raises(QueueFull, match=r"0 requests \(0 bytes\) wait .* 89 bytes of others are still arriving"):
+            gathered[0].add(12)
+        assert queue.arriving_bytes == 89
+        late = await asyncio.gather(*reading, return_exceptions=True)
+        assert all(isinstance(error, DeadlineExceeded) for error in late)
+        assert "only 70 bytes of it" in str(late[0])
+        assert queue.arriving_bytes == 0
+        gathered[0].add(1000)  # behind its answer
+        assert queue.arriving_bytes == 0
 
     run(main())
 
@@ -203,14 +238,14 @@ def test_the_queues_size_holds_at_the_first_byte() -> None:
 def test_the_time_runs_while_the_body_arrives(timeout_s: object, at_most_s: float, expected: str) -> None:
     """``timeout_s`` and the client's own limit hold before the body is there, and the answer says that it was not."""
 
-    async def forever() -> None:
-        await asyncio.sleep(1000)
-
     async def main() -> None:
         queue = dispatcher(timeout_s=timeout_s)
-        with pytest.raises(DeadlineExceeded, match=f"within {expected} s: the body had not arrived") as late:
+        with pytest.raises(DeadlineExceeded, match=f"within {expected} s") as late:
             await JsonReader(queue, Any, 9)._arriving(sending([b"{"], then=forever), head(), at_most_s)
+        own = at_most_s < 5.0
+        assert f"s{', the X-Request-Timeout of this request' * own}: the body had not arrived" in late.value.detail
         assert "only 1 bytes of it" in late.value.detail
+        assert ("raise endpoints.embed.timeout_s" in late.value.detail) is not own
         assert late.value.headers == {"Connection": "close"}
         assert queue._waiting.arriving == 0
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from litgen_runtime.errors import QueueFull
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
@@ -134,11 +136,50 @@ def test_endless_headers(piece: bytes) -> None:
     """A header block without an end is 431."""
 
     async def test(client: Connection) -> None:
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\n" + piece)
+        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nHost: x\r\n" + piece)
         assert client.answer.startswith(b"HTTP/1.1 431 ")
         assert client.transport.ended
 
     connected(test)
+
+
+def test_a_body_that_is_gathered_is_counted() -> None:
+    """Each piece of a body that is handed on whole is counted as it comes; what has no room is handed on to be refused.
+
+    The client's app is not woken in between.
+    """
+
+    async def main() -> None:
+        connection = Connection()
+        protocol = connection.protocol
+        protocol._lanes = {b"/embed": cast(Any, None)}
+        protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
+        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + b"x" * 10)
+        gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        seen: list[int] = []
+
+        def count(size: int) -> None:
+            seen.append(size)
+            if size > 40:
+                raise QueueFull("No room.")
+
+        gathered.on_more = count
+        cycle = protocol.cycle
+        protocol.data_received(b"x" * 20)
+        await turns()
+        assert (gathered.size, seen, len(cycle.body)) == (30, [30], 30)
+        protocol.data_received(b"x" * 20)
+        await turns()
+        assert (seen, len(cycle.body)) == ([30, 50], 0)
+        protocol.data_received(b"x" * 50)
+        assert seen == [30, 50]
+        connection.app_done.set()
+        await turns(5)
+        assert connection.answer.startswith(b"HTTP/1.1 200 ")
+        connection.transport.close()
+        await turns(5)
+
+    run(main())
 
 
 def test_large_body_is_no_header() -> None:
@@ -184,7 +225,9 @@ def test_other_transfer_codings(coding: bytes) -> None:
     """A body in a transfer coding that we do not undo is 501, by name, and never read as if it were plain."""
 
     async def test(client: Connection) -> None:
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        client.protocol.data_received(
+            b"POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n"
+        )
         assert client.answer.startswith(b"HTTP/1.1 501 ")
         assert b"unsupported-transfer-encoding" in client.answer
         assert client.transport.ended
@@ -198,7 +241,9 @@ def test_chunked(coding: bytes) -> None:
 
     async def test(client: Connection) -> None:
         client.app_done.set()
-        client.protocol.data_received(b"POST /embed HTTP/1.1\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n")
+        client.protocol.data_received(
+            b"POST /embed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n"
+        )
         await turns(5)
         assert client.answer.startswith(b"HTTP/1.1 200 ")
 
@@ -228,7 +273,7 @@ def test_an_answer_before_the_whole_request(then: str) -> None:
             assert not client.transport.closed
             client.protocol.sweep(client.protocol.idle_since + 2.0, LIMITS)
         else:
-            mebibyte = b"GET /livez HTTP/1.1\r\n\r\n".ljust(1_048_576)
+            mebibyte = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".ljust(1_048_576)
             for _ in range(256):
                 client.protocol.data_received(mebibyte)
             assert not client.transport.closed
@@ -311,6 +356,19 @@ def test_probes_beyond_the_bound(path: bytes) -> None:
     crowded(test)
 
 
+def test_silence_is_idleness() -> None:
+    """A connection that has sent nothing for a second gives its place to a newcomer; one beyond the bound has none."""
+
+    async def test(clients: list[Connection]) -> None:
+        await asyncio.sleep(0.9)
+        assert [client.protocol.idle_since for client in clients] == [None] * 3
+        clients[0].protocol.data_received(b"P")
+        await asyncio.sleep(0.2)
+        assert [client.protocol.idle_since is not None for client in clients] == [False, True, False]
+
+    crowded(test)
+
+
 def test_room_again() -> None:
     """A newcomer that finds a place by the time it asks is like any other."""
 
@@ -351,10 +409,11 @@ def test_the_longest_idle_leaves_first() -> None:
         for left in ([1], [1, 0], [1, 0]):
             newcomers.append(Connection(crowd))
             newcomers[-1].app_done.set()
+            newcomers[-1].protocol.data_received(POST[:1])
             assert [i for i in (1, 0, 2) if clients[i].transport.aborted] == left
             await asyncio.sleep(1)
         for client in newcomers:
-            client.protocol.data_received(POST + b"1234")
+            client.protocol.data_received(POST[1:] + b"1234")
         await turns(5)
         assert [client.answer[9:12] for client in newcomers] == [b"200", b"200", b"503"]
         for client in clients + newcomers:

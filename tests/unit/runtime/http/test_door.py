@@ -10,7 +10,7 @@ from pydantic import BaseModel, field_validator
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import HTTPError, PredictFailed, RequestError
-from litgen_runtime.http.body import Arrival, JsonReader, Reader
+from litgen_runtime.http.body import Arrival, Gathered, JsonReader, Reader
 from litgen_runtime.http.door import Call, Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Head, Receive, head_of
@@ -312,7 +312,7 @@ class OnDisk(Reader):
     def take(self, head: Head, body: bytes) -> bytes:
         raise NotImplementedError
 
-    async def read(self, receive: Receive, head: Head, at_most_s: float) -> bytes:
+    async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         return spooled_body(b"", "/path", 1000, b"", self._discard)
 
     async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:

@@ -36,6 +36,7 @@ class Recorder:
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
         self.cancelled: list[int] = []
+        self.recalled: list[int] = []
         self.amounts: list[tuple[int, int]] = []
         self.closed = threading.Event()
 
@@ -44,6 +45,9 @@ class Recorder:
 
     def cancel(self, keys: Sequence[int]) -> None:
         self.cancelled += keys
+
+    def recall(self, keys: Sequence[int]) -> None:
+        self.recalled += keys
 
     def allow(self, amounts: Sequence[tuple[int, int]]) -> None:
         self.amounts += amounts
