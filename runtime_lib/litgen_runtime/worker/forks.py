@@ -1,8 +1,8 @@
 """What becomes of a process that the owner's code forks and that comes back into ours.
 
 A child of ``os.fork`` is a copy of this worker, with its line to the HTTP process: two that read and write there would
-end both. So a child loses the line at its birth, and its life when the owner's code returns or raises. What ends itself,
-such as a child of ``multiprocessing``, is not touched.
+end both. So a child loses the line at its birth, and its life when the owner's code returns or raises. What ends
+itself, such as a child of ``multiprocessing``, is not touched.
 """
 
 from __future__ import annotations
