@@ -88,7 +88,7 @@ def run(make: Callable[[Project], Wish], manner: Manner) -> None:
                     change.path == "pyproject.toml" for change in plan.changes
                 ):
                     manner.say("uv.lock is of the pyproject.toml before: `make lock` brings it up to date.")
-                manner.say("Done. `litgen undo` takes it back; `git add --all && git commit` keeps it.")
+                manner.say(f"Done. `litgen undo` takes it back; `{_keeping(plan)}` keeps it.")
 
 
 def resume(manner: Manner) -> None:
@@ -166,6 +166,12 @@ def _tell(plan: Plan, manner: Manner) -> None:
         return
     for word, what in report.lines(plan):
         manner.say(f"  {click.style(f'{word:<9}', fg=report.COLOURS[word])} {what}")
+
+
+def _keeping(plan: Plan) -> str:
+    """What commits it, also where the owner's git ignores wheels."""
+    wheel = any(change.before is None and change.path.startswith("vendor/") for change in plan.changes)
+    return f"{'git add --force vendor && ' if wheel else ''}git add --all && git commit"
 
 
 def _what_now(plan: Plan) -> str:

@@ -109,10 +109,6 @@ class State:
         if deed is not None:
             _write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
 
-    def forget(self) -> None:
-        """Know nothing of what was done last."""
-        shutil.rmtree(self._last, ignore_errors=True)
-
     def apply(self, changes: Sequence[Change], trees: Trees, deed: Deed | None) -> None:
         """Write the changes into the working tree.
 

@@ -1,5 +1,6 @@
 """A generated project, as it is found on the disk."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import yaml
 
 from litgen_generator import git
 from litgen_generator.errors import LitgenError
+from litgen_generator.release.carried import order
 from litgen_generator.release.current import Template
 from litgen_generator.render import BUNDLE
 
@@ -70,6 +72,11 @@ class Project:
             )
         if "service_name" not in known:
             raise LitgenError(f"{place} is of another template; expected one that `litgen new` made. Go into that.")
+        wrong = _wrong(tag, known.get("endpoints"))
+        if wrong:
+            raise LitgenError(
+                f"{place}: {wrong}; expected what litgen wrote. Put it back: git checkout HEAD -- {ANSWERS}"
+            )
         return cls(root, {key: value for key, value in known.items() if not key.startswith("_")}, tag)
 
     @property
@@ -102,10 +109,33 @@ class Project:
         return Path(folder, "litgen", quote(os.fsencode(prefix.strip("/")), safe="") or "project")
 
     def copied_bundle(self, target: Path) -> Path:
-        """Copy the bundle of its own version, so that nothing changes it meanwhile."""
-        if not (self.root / BUNDLE).is_file():
+        """Copy the bundle of its own version, so that nothing changes it meanwhile.
+
+        Raises:
+            LitgenError: If it is not there, or not as litgen wrote it.
+        """
+        place = self.root / BUNDLE
+        what = "missing" if not place.is_file() else "" if _is_bundle(place.read_bytes()) else "damaged"
+        if what:
             raise LitgenError(
-                f"{self.root / BUNDLE} is missing; expected the template that the project was made from. "
+                f"{place} is {what}; expected the template that the project was made from. "
                 f"Put it back: git checkout HEAD -- {BUNDLE}"
             )
-        return Path(shutil.copyfile(self.root / BUNDLE, target))
+        return Path(shutil.copyfile(place, target))
+
+
+def _wrong(tag: str, endpoints: object) -> str | None:
+    """What is wrong with answers whose values are not judged yet, if anything is."""
+    try:
+        order(tag)
+    except ValueError as error:
+        return f"_commit: {error}"
+    if not isinstance(endpoints, list) or not all(isinstance(each, dict) and "name" in each for each in endpoints):
+        return "endpoints is no list of endpoints with names"
+    return None
+
+
+def _is_bundle(content: bytes) -> bool:
+    """Whether a bundle is whole: a pack of git's ends with its own SHA-1."""
+    head, _, pack = content.partition(b"\n\n")
+    return head.startswith(b"# v") and hashlib.sha1(pack[:-20], usedforsecurity=False).digest() == pack[-20:]

@@ -321,3 +321,14 @@ def test_rendered_names_are_merged() -> None:
     one, two, three = (rendered(endpoints=[{"name": name} for name in "abc"[:count]]) for count in (1, 2, 3))
     own = "# own\n"
     assert clean(clean(one + own, two, one), three, two) == three + own
+
+
+def test_a_template_that_spells_a_table_otherwise() -> None:
+    """A table that the template now writes as dotted keys is changed where the owner has it."""
+    embed = 'path = "/embed"\n'
+    theirs = changed(
+        changed(BASE, f"{BATCHING}\n", ""), embed, f"{embed}batching.max_size = 64\nbatching.max_wait_s = 0.005\n"
+    )
+    merged = clean(BASE + "# own\n", theirs)
+    assert "[endpoints.embed.batching]\nmax_size = 64\nmax_wait_s = 0.005\n" in merged
+    assert tomllib.loads(merged) == tomllib.loads(theirs)
