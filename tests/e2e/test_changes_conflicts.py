@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.changing import Owner
 
-DEPLOYMENT = "deploy/kubernetes/deployment.yaml"
+DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
 GRACE = "terminationGracePeriodSeconds"
 
 

@@ -132,9 +132,9 @@ def test_paths_exchanged() -> None:
 @pytest.mark.parametrize(
     ("table", "answer"),
     [
-        ("", {"kind": "single", "input": "json", "output": "json"}),
+        ("", {"kind": "single"}),
         ('request = "builtins:bytes"\nresponse = "builtins:bytes"\n', {"input": "bytes", "output": "bytes"}),
-        ('request = "litgen_runtime:Upload"\nresponse = "x:Y"\n', {"input": "upload", "output": "json"}),
+        ('request = "litgen_runtime:Upload"\nresponse = "x:Y"\n', {"input": "upload"}),
         ("batching.max_size = 3\n", {"kind": "batch", "max_batch_size": 3}),
         ("streaming = {max_streams = 3}\n", {"kind": "stream", "max_streams": 3}),
         ('workers.devices = "cpu"\npath = "/x"\ntimeout_s = -1\n', {"devices": "cpu", "path": "/x", "timeout_s": -1}),
@@ -222,3 +222,9 @@ def test_a_choice_asked_otherwise_is_no_conflict() -> None:
     folded = fold(ANSWERS, BASE, ours)
     theirs = rendered(**folded.answers | {"drain_timeout_s": 60})
     assert merge(rebased(BASE, theirs, folded.values), ours, theirs, "new") == (theirs, ())
+
+
+def test_a_run_limit_that_is_automatic() -> None:
+    """The runtime's word for "not given" is no answer, and nothing to speak of."""
+    folded = folded_of({"endpoints.embed.run_limit_s": "auto"})
+    assert (folded.answers, folded.notes) == (ANSWERS, [])
