@@ -68,12 +68,15 @@ class Seen:
         return any(path == target or path.startswith(f"{target}/") for target in self.targets)
 
 
-def refused(said: Said) -> Iterator[str]:
-    """A refusal is a sentence for the person at the terminal, and no traceback."""
+def refused(said: Said, scenario: Scenario) -> Iterator[str]:
+    """A refusal is a sentence for the person at the terminal, no traceback; only what the owner made is in the way."""
+    blocks = any(edit.kind in ("add", "link", "move", "turn") for edit in scenario.edits)
     if said.code == WORST_EXIT or said.code not in (1, 2):
         yield f"exit code {said.code}: {said.error}"
     elif said.error.startswith("git failed") or "could not be rendered" in said.error or len(said.error) < 30:
         yield f"it is refused with: {said.error}"
+    elif "what it was a moment ago" in said.error and not blocks:
+        yield f"it is refused without a reason: {said.error}"
 
 
 def done(seen: Seen) -> Iterator[str]:

@@ -60,7 +60,7 @@ def play(shop: Workshop, folder: Path, scenario: Scenario, *, boots: bool = Fals
         if after != before:
             outcome.complaints += _undone(project, before)
     else:
-        outcome.complaints += checks.refused(said)
+        outcome.complaints += checks.refused(said, scenario)
         outcome.complaints += [f"refused, and changed: {_other(before, after)}"] if after != before else []
     if _books_of_git(project) != books:
         outcome.complaints.append("the owner's index, HEAD or branches have changed")

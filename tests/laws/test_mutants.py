@@ -1,7 +1,7 @@
 """Each law is worth something: an engine with one thing wrong breaks it."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from litgen_generator.change.trees import Change, Entry, Tree, Trees
 from tests.laws import laws
 from tests.laws.cases import case, rows, tags
 from tests.laws.laws import Law
-from tests.workshop import Workshop, git
+from tests.workshop import WORST_EXIT, Workshop, git
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 
@@ -29,7 +29,7 @@ def base_is_theirs(patch: pytest.MonkeyPatch) -> None:
 def ours_is_the_last_commit(patch: pytest.MonkeyPatch) -> None:
     """The engine looks at what is committed rather than at the working tree."""
 
-    def committed(root: Path, known: Iterable[str]) -> dict[str, Entry]:
+    def committed(root: Path, base: Tree, theirs: Tree) -> dict[str, Entry]:
         listed = git(root, "ls-tree", "-r", "-z", "HEAD").split(b"\0")[:-1]
         heads = [(head.split(), os.fsdecode(path)) for head, _, path in (line.partition(b"\t") for line in listed)]
         return {path: Entry(head[0].decode(), git(root, "cat-file", "blob", head[2].decode())) for head, path in heads}
@@ -127,7 +127,9 @@ def test_the_law_finds_the_mutant(
     mutant(monkeypatch)
     for row in range(rows()):
         (folder := tmp_path / str(row)).mkdir()
-        if list(law(case(shop, folder, tags()[0], tags()[-1], row))):
+        found = list(law(case(shop, folder, tags()[0], tags()[-1], row)))
+        assert not any(f"exit code {WORST_EXIT}" in complaint for complaint in found), "the mutant itself is broken"
+        if found:
             return
     pytest.fail(f"{law.__name__} does not see that {mutant.__doc__}")
 
