@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("_version", "answers", "change", "errors"),
         *("add_command", "change_command", "new_command", "status_command", "update_command"),
-        *("template_command", "versions_command"),
+        *("template_command", "versions_command", "render"),
     },
     "__main__": {"cli"},
 }
