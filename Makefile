@@ -51,7 +51,7 @@ bench: $(VENV)/ready ## Side by side with peers; writes docs/benchmarks.md
 soak: $(VENV)/ready ## 10,000 random faults against one service; writes docs/soak.md (SEED=…: the same ones again)
 	$(RUN) -m tests.soak --write docs/soak.md $(if $(SEED),--seed $(SEED))
 
-fuzz: $(VENV)/ready ## 1,000 random edit sets, each changed by a random command, and every law in full (SEED=…: the same ones again)
+fuzz: $(VENV)/ready ## 1,000 random edit sets, a random command on each, and every law (SEED=…: the same ones again)
 	$(RUN) -m tests.fuzz --jobs $(WORKERS) $(if $(SEED),--seed $(SEED))
 	$(RUN) -m pytest tests/laws -n $(WORKERS) -q
 

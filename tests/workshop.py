@@ -121,7 +121,8 @@ class Workshop:
         Raises:
             LitgenError: If it refuses them.
         """
-        spelled = json.dumps([template.tag, answers], sort_keys=True)
+        bundle = hashlib.sha256(template.bundle.read_bytes()).hexdigest()
+        spelled = json.dumps([template.tag, bundle, answers], sort_keys=True)
         place = self.folder / hashlib.sha256(spelled.encode()).hexdigest()[:24]
         refusal = place.with_suffix(".refused")
         if refusal.exists():

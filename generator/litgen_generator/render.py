@@ -210,6 +210,9 @@ def render(template: Template, answers: Mapping[str, Any], folder: Path, scratch
             said = str(error.stderr).strip() or f"exit code {error.retcode}"
             raise LitgenError(f"git failed while the template was rendered: {said}") from error
         except (copier.errors.CopierError, jinja2.TemplateError, ValueError) as error:
+            question, _, reasons = str(error).partition("': ")
+            if question.startswith("Validation error"):
+                raise LitgenError(f"the template {template.tag} does not take these answers:\n{reasons}") from error
             raise LitgenError(f"the template {template.tag} could not be rendered: {error}") from error
 
 

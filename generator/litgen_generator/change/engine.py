@@ -105,8 +105,9 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         start = _without_choices(base, theirs, folded)
         if folded.adopted:
             theirs = _without_adopted(theirs, folded.adopted)
-            (known,) = _pristine([Job(own, _with_adopted(project.answers, folded))], scratch / "third")
-            start[README] = known[README]  # what it says of an endpoint is of litgen's models: the owner's is another
+        if unsaid := _unsaid(folded.answers, ours):
+            jobs = [Job(own, _without(project.answers, unsaid)), Job(wish.template, _without(wanted, unsaid))]
+            start[README], theirs[README] = (side[README] for side in _pristine(jobs, scratch / "third"))
         trees = Trees(scratch / "trees")
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
@@ -142,9 +143,19 @@ def _without_adopted(theirs: Tree, adopted: Sequence[str]) -> dict[str, Entry]:
     return {**left, SETTINGS: _with_values(theirs[SETTINGS], {f"endpoints.{name}": None for name in adopted})}
 
 
-def _with_adopted(answers: Answers, folded: folding.Folded) -> Answers:
-    added = [each for each in folded.answers["endpoints"] if each["name"] in folded.adopted]
-    return {**answers, "endpoints": [*answers["endpoints"], *added]}
+def _unsaid(answers: Answers, ours: Tree) -> list[str]:
+    """The endpoints that the owner's README does not speak of, such as one that was made by hand."""
+    if README not in ours:
+        return []
+    names = [each["name"] for each in answers["endpoints"]]
+    unsaid = [name for name in names if f"/endpoints/{name}/".encode() not in ours[README].content]
+    return unsaid if len(unsaid) < len(names) else []
+
+
+def _without(answers: Answers, names: Sequence[str]) -> Answers:
+    """The answers without some endpoints, unless no other is left."""
+    rest = [each for each in answers["endpoints"] if each["name"] not in names]
+    return {**answers, "endpoints": rest or answers["endpoints"]}
 
 
 def _with_values(settings: Entry, values: Mapping[str, Any]) -> Entry:

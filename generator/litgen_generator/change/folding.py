@@ -213,13 +213,11 @@ def _adopt(folded: Folded, name: str, table: dict[str, Any]) -> None:
 
 def _answer(name: str, table: dict[str, Any]) -> dict[str, Any]:
     kind = "batch" if "batching" in table else "stream" if "streaming" in table else "single"
-    given: dict[str, Any] = {
-        "name": name,
-        "kind": kind,
-        "input": _INPUTS.get(str(table.get("request")), "json"),
-        "output": "bytes" if table.get("response") == "builtins:bytes" else "json",
-        "framework": "python",
-    }
+    given: dict[str, Any] = {"name": name, "kind": kind, "framework": "python"}
+    if str(table.get("request")) in _INPUTS:  # JSON is not said: templates of old know no other
+        given["input"] = _INPUTS[str(table.get("request"))]
+    if table.get("response") == "builtins:bytes":
+        given["output"] = "bytes"
     found = {key: lookup(table, path, _MISSING) for key, path in ENDPOINT.items()}
     return given | {key: value for key, value in found.items() if value is not _MISSING}
 

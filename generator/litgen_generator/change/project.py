@@ -1,5 +1,6 @@
 """A generated project, as it is found on the disk."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -108,12 +109,16 @@ class Project:
         return Path(folder, "litgen", quote(os.fsencode(prefix.strip("/")), safe="") or "project")
 
     def copied_bundle(self, target: Path) -> Path:
-        """Copy the bundle of its own version, so that nothing changes it meanwhile."""
+        """Copy the bundle of its own version, so that nothing changes it meanwhile.
+
+        Raises:
+            LitgenError: If it is not there, or not as litgen wrote it.
+        """
         place = self.root / BUNDLE
-        wrong = "is missing" if not place.is_file() else "" if _is_bundle(place) else "is no bundle of git"
-        if wrong:
+        what = "missing" if not place.is_file() else "" if _is_bundle(place.read_bytes()) else "damaged"
+        if what:
             raise LitgenError(
-                f"{place} {wrong}; expected the template that the project was made from. "
+                f"{place} is {what}; expected the template that the project was made from. "
                 f"Put it back: git checkout HEAD -- {BUNDLE}"
             )
         return Path(shutil.copyfile(place, target))
@@ -130,6 +135,7 @@ def _wrong(tag: str, endpoints: object) -> str | None:
     return None
 
 
-def _is_bundle(place: Path) -> bool:
-    with place.open("rb") as opened:
-        return opened.read(16).endswith(b" git bundle\n")
+def _is_bundle(content: bytes) -> bool:
+    """Whether a bundle is whole: a pack of git's ends with its own SHA-1."""
+    head, _, pack = content.partition(b"\n\n")
+    return head.startswith(b"# v") and hashlib.sha1(pack[:-20], usedforsecurity=False).digest() == pack[-20:]

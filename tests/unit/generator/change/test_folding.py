@@ -24,6 +24,7 @@ ANSWERS: dict[str, Any] = {
     ],
 }
 BASE = rendered(**ANSWERS)
+WAITING = {**ANSWERS, "endpoints": [{"name": "embed", "max_wait_s": 0.005}]}
 
 
 def folded_of(values: Mapping[str, Any], answers: Mapping[str, Any] = ANSWERS) -> Any:
@@ -87,7 +88,7 @@ def test_a_key_removed_by_hand() -> None:
         ("shutdown.api", 1),
         ("endpoints.embed.timeout_s", True),
         ("endpoints.embed.timeout_s", -2),
-        ("endpoints.embed.timeout_s", 0.001),
+        ("endpoints.embed.timeout_s", 0.000001),
         ("endpoints.embed.path", "/health"),
         ("endpoints.embed.path", "/gen"),
         ("endpoints.embed.response_type", "image/png"),
@@ -111,14 +112,14 @@ def test_a_value_that_no_answer_can_be(key: str, value: Any) -> None:
 
 def test_two_values_good_only_together() -> None:
     """A wait and a timeout that fit each other, though neither fits the other's old value, are both folded."""
-    folded = folded_of({"endpoints.embed.timeout_s": 0.004, "endpoints.embed.batching.max_wait_s": 0.001})
+    folded = folded_of({"endpoints.embed.timeout_s": 0.004, "endpoints.embed.batching.max_wait_s": 0.001}, WAITING)
     assert folded.answers["endpoints"][0] == {"name": "embed", "timeout_s": 0.004, "max_wait_s": 0.001}
 
 
 def test_a_timeout_too_short_for_the_wait() -> None:
     """The edit that brought a problem about another key is the one given back."""
-    folded = folded_of({"endpoints.embed.timeout_s": 0.004})
-    assert folded.answers == ANSWERS
+    folded = folded_of({"endpoints.embed.timeout_s": 0.004}, WAITING)
+    assert folded.answers == WAITING
     assert "max_wait_s" in folded.notes[0]
 
 

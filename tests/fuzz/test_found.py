@@ -1,0 +1,63 @@
+"""What the rounds have found, each once more by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from litgen_generator.change.project import SETTINGS
+from litgen_generator.render import BUNDLE
+from tests.fuzz.toml_edits import edited
+from tests.workshop import Workshop, litgen
+
+RANK = {"name": "rank", "framework": "python", "kind": "single"}
+
+
+@pytest.fixture
+def project(shop: Workshop, tmp_path: Path) -> Path:
+    """A project of the newest version."""
+    answers = {"service_name": "x", "endpoints": [RANK, {"name": "says", "framework": "python"}]}
+    return shop.new(shop.versions()[-1], answers, tmp_path / "project")
+
+
+def test_an_endpoint_made_by_hand_meets_no_conflict_in_the_readme(project: Path) -> None:
+    """The README says nothing of it, then and later, and follows what else is changed beside its place."""
+    settings = project / SETTINGS
+    text = edited(settings.read_bytes(), "endpoint", 1.0, "t", "")
+    settings.write_bytes(text.replace(b'path = "/says"', b'path = "/own/path"'))
+    updated = litgen(project, "update")
+    assert updated.code == 0, updated.error
+    readme = (project / "README.md").read_text()
+    assert "/own/path" in readme
+    assert "by_hand" not in readme
+    added = litgen(project, "add-endpoint", "added", "--endpoint", "framework=python")
+    assert added.code == 0, added.error
+    assert "/added" in (project / "README.md").read_text()
+
+
+def test_an_endpoint_made_by_hand_keeps_no_old_project_from_an_update(shop: Workshop, tmp_path: Path) -> None:
+    """Its answers say nothing that a template of old does not know."""
+    oldest = shop.versions()[0]
+    project = shop.new(oldest, {"service_name": "x", "endpoints": [RANK]}, tmp_path / "project")
+    settings = project / SETTINGS
+    settings.write_bytes(edited(settings.read_bytes(), "endpoint", 1.0, "t", ""))
+    for command in (("set", "drain_timeout_s=60"), ("update",)):
+        said = litgen(project, *command)
+        assert said.code == 0, said.error
+
+
+def test_a_damaged_bundle_is_named(project: Path) -> None:
+    """Not what git says of it, but which file, and how it is put back."""
+    (project / BUNDLE).write_bytes((project / BUNDLE).read_bytes()[:-40])
+    said = litgen(project, "update")
+    assert said.code == 1
+    assert f"{BUNDLE} is damaged" in said.error
+    assert f"git checkout HEAD -- {BUNDLE}" in said.error
+
+
+def test_answers_that_a_version_does_not_take_are_told(shop: Workshop, tmp_path: Path) -> None:
+    """In the words of that version's own rules."""
+    oldest = shop.versions()[0]
+    project = shop.new(oldest, {"service_name": "x", "endpoints": [RANK]}, tmp_path / "project")
+    said = litgen(project, "add-endpoint", "--endpoint", "name=says,kind=stream")
+    assert said.code == 1
+    assert said.error.startswith(f"the template {oldest.tag} does not take these answers:\nendpoints[1].kind is")
