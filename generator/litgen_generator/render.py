@@ -68,6 +68,8 @@ def start() -> None:
         os.dup2(nothing, 1)
         with os.fdopen(orders[0], "rb") as reading, os.fdopen(results[1], "wb") as writing:
             _serve(reading, writing)
+    except Exception:  # noqa: BLE001 - a process has no one above it; the one who waits is told by the closed pipe
+        traceback.print_exc()
     finally:
         os._exit(0)
 
@@ -122,8 +124,10 @@ def render_all(jobs: Sequence[Job], folder: Path) -> list[Path]:
         _ahead[0].orders.flush()
         result: Any = pickle.load(_ahead[0].results)  # noqa: S301 - from a process that this one has started
     except (EOFError, BrokenPipeError):
-        stop()
         raise LitgenError("a render was killed. Run it again.") from None
+    except BaseException:
+        stop()  # before anybody removes the folder
+        raise
     if isinstance(result, Exception):
         raise result
     rendered: list[Path] = result

@@ -23,7 +23,11 @@ NOBODY = 65534
 def wheel(shared_folder: Path) -> Path:
     """The generator's wheel."""
     folder = shared_folder / "offline-wheel"
-    once(folder, lambda: build(copy_sources(folder / "sources"), folder / "wheel", "wheel") and None)
+
+    def make() -> None:
+        build(copy_sources(folder / "sources"), folder / "wheel", "wheel")
+
+    once(folder, make)
     return next((folder / "wheel").glob("*.whl"))
 
 
