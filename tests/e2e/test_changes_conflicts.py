@@ -9,6 +9,8 @@ from tests.e2e.changing import Owner
 DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
 GRACE = "terminationGracePeriodSeconds"
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def the_line(owner: Owner, path: str, part: str) -> str:
     """The one line of a file that has some text in it."""
