@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from litgen_generator import change_command, wizard
+from litgen_generator import change_command
 from litgen_generator.answers import sources
 from litgen_generator.change import wishes
 from litgen_generator.change.engine import Wish
@@ -51,6 +51,8 @@ def _wish(project: Project, added: list[dict[str, Any]], name: str | None, *, as
         if not change_command.is_interactive():
             missing = "--defaults, or --endpoint KEY=VALUE,..." if added else "NAME and --defaults"
             raise UsageError(f"there is no terminal to ask in. Give {missing}.")
+        from litgen_generator import wizard
+
         added = [wizard.ask_endpoint(added[0] if added else {}, project.answers["endpoints"])]
     names = " ".join(str(each.get("name")) for each in added)
     in_full = project.tag == current().tag

@@ -107,6 +107,14 @@ def new(
     )
 
 
+def _prepare() -> None:
+    """Have copier imported by another process while this one reads and judges."""
+    from litgen_generator import render
+
+    render.start()
+    click.get_current_context().call_on_close(render.stop)
+
+
 def _changes(function: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that changes a project."""
     for option in (
@@ -135,6 +143,7 @@ def add_endpoint(
     name: str | None, endpoints: tuple[str, ...], answers_file: Path | None, defaults: bool, **manner: bool
 ) -> None:
     """Add an endpoint to the project of this folder: the same questions as for a new one."""
+    _prepare()
     from litgen_generator import add_command
 
     add_command.run(name, endpoints, answers_file, defaults=defaults, manner=_manner(manner))
@@ -145,6 +154,7 @@ def add_endpoint(
 @_changes
 def remove_endpoint(name: str, **manner: bool) -> None:
     """Take an endpoint out of the project of this folder; what you have edited of it stays, as a conflict."""
+    _prepare()
     from litgen_generator import change_command
     from litgen_generator.change import wishes
     from litgen_generator.change.engine import Wish
@@ -162,6 +172,7 @@ def remove_endpoint(name: str, **manner: bool) -> None:
 @_changes
 def set_answers(settings: tuple[str, ...], **manner: bool) -> None:
     """Give other answers: KEY=VALUE for the service, ENDPOINT.KEY=VALUE for an endpoint; VALUE none takes one back."""
+    _prepare()
     from litgen_generator import change_command
     from litgen_generator.answers import sources
     from litgen_generator.change import wishes
@@ -182,6 +193,7 @@ def set_answers(settings: tuple[str, ...], **manner: bool) -> None:
 @_changes
 def update(to: str | None, settings: tuple[str, ...], **manner: bool) -> None:
     """Bring the project of this folder to a newer version of the template; no line of yours is lost."""
+    _prepare()
     from litgen_generator import update_command
 
     update_command.run(to, settings, _manner(manner))
@@ -192,6 +204,7 @@ def update(to: str | None, settings: tuple[str, ...], **manner: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
 def status(check: bool, as_json: bool) -> None:
     """Tell how the project of this folder stands: its version, what you have edited, what is out of step."""
+    _prepare()
     from litgen_generator import status_command
 
     status_command.run(check=check, as_json=as_json)

@@ -1,13 +1,16 @@
 """Copier as litgen runs it: from a project's own bundle, with nothing of the owner's settings."""
 
 import os
+import pickle
 import shutil
 import signal
+import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from litgen_generator import git
 from litgen_generator.errors import LitgenError
@@ -29,8 +32,80 @@ class Job(NamedTuple):
     answers: Mapping[str, Any]
 
 
+class _Ahead(NamedTuple):
+    """A process that imports copier while this one does something else, and then renders what it is told to."""
+
+    number: int
+    orders: BinaryIO
+    results: BinaryIO
+
+
+_ahead: list[_Ahead] = []
+"""It, if there is one."""
+
+
+def start() -> None:
+    """Have copier imported ahead, in a process of its own: that takes longer than to render."""
+    if "copier" in sys.modules:
+        return
+    orders, results = os.pipe(), os.pipe()
+    number = os.fork()
+    if number:
+        with suppress(OSError):
+            os.setpgid(number, number)
+        os.close(orders[0])
+        os.close(results[1])
+        _ahead.append(_Ahead(number, os.fdopen(orders[1], "wb"), os.fdopen(results[0], "rb")))
+        return
+    try:
+        os.setpgid(0, 0)
+        for stopping in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(stopping, signal.SIG_DFL)
+        os.close(orders[1])
+        os.close(results[0])
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        with os.fdopen(orders[0], "rb") as reading, os.fdopen(results[1], "wb") as writing:
+            _serve(reading, writing)
+    except Exception:  # noqa: BLE001 - a process has no one above it; the one who waits is told by the closed pipe
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def stop() -> None:
+    """End that process, and all that it has started."""
+    while _ahead:
+        ahead = _ahead.pop()
+        with suppress(ProcessLookupError):
+            os.killpg(ahead.number, signal.SIGKILL)
+        os.waitpid(ahead.number, 0)
+        ahead.results.close()
+        with suppress(BrokenPipeError):
+            ahead.orders.close()
+
+
+def _serve(orders: BinaryIO, results: BinaryIO) -> None:
+    import copier  # noqa: F401 - what this process is for
+
+    while True:
+        try:
+            jobs, folder = pickle.load(orders)  # noqa: S301 - from the process that this one is a part of
+        except EOFError:
+            return
+        try:
+            result: Any = _all_rendered(jobs, folder)
+        except LitgenError as error:
+            result = error
+        except Exception:  # noqa: BLE001 - raised again by the one who waits
+            result = RuntimeError(traceback.format_exc())
+        pickle.dump(result, results)
+        results.flush()
+
+
 def render_all(jobs: Sequence[Job], folder: Path) -> list[Path]:
-    """Render several projects side by side, each in a process of its own but for the first.
+    """Render several projects side by side.
 
     Args:
         jobs: What to render.
@@ -42,7 +117,26 @@ def render_all(jobs: Sequence[Job], folder: Path) -> list[Path]:
     Raises:
         LitgenError: If one of them cannot be rendered.
     """
-    import copier  # noqa: F401 - once, before the processes part; it takes longer than to render
+    if not _ahead:
+        return _all_rendered(jobs, folder)
+    try:
+        pickle.dump((list(jobs), folder), _ahead[0].orders)
+        _ahead[0].orders.flush()
+        result: Any = pickle.load(_ahead[0].results)  # noqa: S301 - from a process that this one has started
+    except (EOFError, BrokenPipeError):
+        raise LitgenError("a render was killed. Run it again.") from None
+    except BaseException:
+        stop()  # before anybody removes the folder
+        raise
+    if isinstance(result, Exception):
+        raise result
+    rendered: list[Path] = result
+    return rendered
+
+
+def _all_rendered(jobs: Sequence[Job], folder: Path) -> list[Path]:
+    """Render each in a process of its own but for the first."""
+    import copier  # noqa: F401 - once, before the processes part
 
     rooms = [folder / str(number) for number in range(len(jobs))]
     for room in rooms:
@@ -104,7 +198,7 @@ def render(template: Template, answers: Mapping[str, Any], folder: Path, scratch
     import jinja2
     from plumbum import ProcessExecutionError
 
-    with _surroundings(folder, scratch):
+    with _surroundings(folder, scratch), _without_an_index():
         try:
             copier.run_copy(
                 BUNDLE,
@@ -124,6 +218,26 @@ def render(template: Template, answers: Mapping[str, Any], folder: Path, scratch
             if question.startswith("Validation error"):
                 raise LitgenError(f"the template {template.tag} does not take these answers:\n{reasons}") from error
             raise LitgenError(f"the template {template.tag} could not be rendered: {error}") from error
+
+
+@contextmanager
+def _without_an_index() -> Iterator[None]:
+    """Leave out what copier asks git about each file, a third of its time: whether it is to mend modes in an index.
+
+    There is none where litgen renders. A copier that does not ask, or does so elsewhere, is left as it is.
+    """
+    from copier import _main
+
+    asking = "_sync_git_index_executable_bit"
+    original = getattr(_main.Worker, asking, None)
+    if original is None:
+        yield
+        return
+    setattr(_main.Worker, asking, lambda *_: None)
+    try:
+        yield
+    finally:
+        setattr(_main.Worker, asking, original)
 
 
 @contextmanager

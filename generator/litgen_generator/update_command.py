@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from litgen_generator import change_command, wizard
+from litgen_generator import change_command
 from litgen_generator.answers import sources
 from litgen_generator.answers.model import Answers
 from litgen_generator.answers.problems import Told, problems
@@ -67,6 +67,8 @@ def _asked_again(answers: Mapping[str, Any], given: Sequence[sources.Setting], *
         if not asks:
             sentences = [told.message for told in refused]
             raise BadAnswersError([*sentences, "Give others: litgen update --set KEY=VALUE, or ENDPOINT.KEY=VALUE."])
+        from litgen_generator import wizard
+
         found.append(wizard.ask_again(answers, refused[0]))
         refused = _refused(answers, [*given, *found])
     return found
@@ -82,6 +84,8 @@ def _new(
     """Answers to the questions that are new; without anybody to ask, their defaults, which are said."""
     keys = [key for key in wishes.unanswered(answers) if key not in {one.key for one in given if one.endpoint is None}]
     if asks and keys:
+        from litgen_generator import wizard
+
         answered = wizard.ask(answers, keys)
         return [sources.Setting(None, key, answered[key]) for key in keys]
     for key in keys:

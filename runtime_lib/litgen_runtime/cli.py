@@ -93,7 +93,7 @@ def routes(service: Service) -> None:
             f"     workers per device: {workers.per_device}, devices: {workers.devices}, {batch}, {timeout}, "
             f"queue of {endpoint.queue.max_size}"
         )
-    click.echo("GET  /livez /readyz /health /docs /openapi.json")
+    click.echo("GET  /livez /readyz /health /metrics /docs /openapi.json")
     if service.settings.shutdown.api:
         click.echo("POST /shutdown")
 

@@ -60,7 +60,7 @@ class Service:
         Args:
             listener: a bound socket to serve on, instead of ``service.host`` and ``service.port``.
         """
-        from litgen_runtime.shutdown_keys import read_keys
+        from litgen_runtime.shutdown_keys import key_file, read_keys
         from litgen_runtime.supervisor.plan import plan_workers
         from litgen_runtime.supervisor.supervisor import COULD_NEVER_START, Supervisor
 
@@ -69,7 +69,8 @@ class Service:
         try:
             _check_platform()
             plan = plan_workers(self.settings, cuda_count(os.environ), usable_cores())
-            keys = read_keys(os.environ) if self.settings.shutdown.api else []
+            generated = key_file()
+            keys = read_keys(os.environ, generated) if self.settings.shutdown.api else []
             listener = listener or _listen(self.settings)
         except (SettingsError, StartupError) as error:
             log.error("the service cannot start: %s", error)
@@ -78,7 +79,7 @@ class Service:
         log.info(
             "listening on http://%s:%d with %d workers to load", f"[{host}]" if ":" in host else host, port, len(plan)
         )
-        return Supervisor(self.settings, plan, listener, keys).run()
+        return Supervisor(self.settings, plan, listener, keys, [generated]).run()
 
 
 def _check_platform() -> None:

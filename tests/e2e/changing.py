@@ -25,7 +25,7 @@ from pathlib import Path
 from litgen_generator.release.carried import template_of
 from litgen_generator.render import render
 with tempfile.TemporaryDirectory() as scratch:
-    endpoints = [{"name": "embed"}, {"name": "rank", "framework": "python"}]
+    endpoints = [{"name": "embed", "framework": "python"}, {"name": "rank", "framework": "python"}]
     answers = {"service_name": "svc", "endpoints": endpoints}
     render(template_of(sys.argv[1]), answers, Path(sys.argv[2]), Path(scratch))
 """

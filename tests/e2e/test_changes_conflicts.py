@@ -6,8 +6,10 @@ import pytest
 
 from tests.e2e.changing import Owner
 
-DEPLOYMENT = "deploy/kubernetes/deployment.yaml"
+DEPLOYMENT = "deploy/kubernetes/base/deployment.yaml"
 GRACE = "terminationGracePeriodSeconds"
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def the_line(owner: Owner, path: str, part: str) -> str:

@@ -197,7 +197,7 @@ def test_the_drain_of_service_toml_reaches_the_manifest(old_owner: Owner) -> Non
     (line,) = (line for line in old_owner.text("service.toml").splitlines() if line.startswith("drain_timeout_s"))
     old_owner.edits("service.toml", line, line.replace(str(drain), "120"))
     old_owner.does("update")
-    text = old_owner.text("deploy/kubernetes/deployment.yaml")
+    text = old_owner.text("deploy/kubernetes/base/deployment.yaml")
     (grace,) = (each for each in text.splitlines() if "terminationGracePeriodSeconds" in each)
     assert int(grace.split(":")[1].split("#")[0]) >= 120
     assert tomllib.loads(old_owner.text("service.toml"))["shutdown"]["drain_timeout_s"] == 120

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import stat
 import subprocess
@@ -139,6 +140,16 @@ def test_a_generated_key(tmp_path: Path) -> None:
         assert key not in service.log()
         assert not key_file.exists()
     assert [file.name for file in tmp_path.iterdir()] == ["service.toml"]
+
+
+def test_a_generated_key_of_a_dead_supervisor(tmp_path: Path) -> None:
+    """A kill -9 of the supervisor leaves no key behind."""
+    path = config(tmp_path, {"square": square()}, shutdown={"api": True})
+    with serving(path, env={"TMPDIR": str(tmp_path), "SHUTDOWN_API_KEY": ""}) as service:
+        assert list(tmp_path.glob("litgen-shutdown-key-*"))
+        service.signal(signal.SIGKILL)
+        service.wait_exit()
+        assert eventually(lambda: not list(tmp_path.glob("litgen-shutdown-key-*")))
 
 
 def test_a_generated_key_on_a_terminal(tmp_path: Path, marked: Marked) -> None:

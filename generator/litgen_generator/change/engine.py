@@ -1,6 +1,5 @@
 """From a wish to a plan, and from a plan to the files: the one way in which litgen changes a project that stands."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from litgen_generator.change.toml_edit import set_values
 from litgen_generator.change.trees import Change, Entry, Tree, Trees
 from litgen_generator.release.current import Template
 from litgen_generator.render import Job, render_all
+from litgen_generator.staging import staging
 
 README = "README.md"
 
@@ -92,8 +92,8 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
     Raises:
         LitgenError: If it cannot be.
     """
-    with tempfile.TemporaryDirectory(prefix="litgen-") as folder:
-        scratch = Path(folder)
+    with staging(None) as stage:
+        scratch = stage.scratch
         own = Template(project.copied_bundle(scratch / "own.bundle"), project.tag)
         wanted = wish.answers(project.answers)
         base, theirs = _pristine([Job(own, project.answers), Job(wish.template, wanted)], scratch / "first")

@@ -34,6 +34,9 @@ ENDPOINT: Final[Mapping[str, Key]] = {
 }
 """Where the answers about an endpoint stand in its table."""
 
+_NOT_GIVEN: Final[Mapping[str, str]] = {"run_limit_s": "auto"}
+"""How service.toml spells that an answer is not given, where it can."""
+
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
 _REFUSED = "but as an answer it is refused, so other files do not follow it"
@@ -143,6 +146,8 @@ def _places(answers: dict[str, Any], present: list[dict[str, Any]]) -> Iterator[
 
 def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[_Edit]:
     before, now = (lookup(values, place.path, _MISSING) for values in (base, ours))
+    if now == _NOT_GIVEN.get(place.name):
+        now = _MISSING
     if not same(before, now) and (now is not _MISSING or place.nullable):
         yield _Edit.of(place, now)
 
@@ -219,7 +224,8 @@ def _answer(name: str, table: dict[str, Any]) -> dict[str, Any]:
     if table.get("response") == "builtins:bytes":
         given["output"] = "bytes"
     found = {key: lookup(table, path, _MISSING) for key, path in ENDPOINT.items()}
-    return given | {key: value for key, value in found.items() if value is not _MISSING}
+    said = {key: value for key, value in found.items() if value is not _MISSING and value != _NOT_GIVEN.get(key)}
+    return given | said
 
 
 def _tables(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -211,7 +211,7 @@ def _follow(ours: Entry, base: Entry, theirs: Entry, *, lines_only: bool) -> Non
     reworded = base.remark != theirs.remark
     if lines_only or not (reworded or not same(base.parts.value, theirs.parts.value)):
         return
-    if ours.statement.strip() == base.statement.strip():
+    if ours.statement.strip() == base.statement.strip() and ours.table == theirs.table:
         ours.statement = theirs.statement
     elif reworded and ours.remark == base.remark:
         parts = ours.parts
@@ -277,7 +277,7 @@ def _changed_or_added(path: Key, base: dict[str, Any], other: dict[str, Any]) ->
     """The keys whose value in another file the base does not have."""
     for key, now in other.items():
         before = base.get(key, MISSING)
-        if _is_table(now) and now:
+        if _is_table(now) and (now or _is_table(before)):
             yield from _changed_or_added((*path, key), before if _is_table(before) else {}, now)
         elif not same(before, now):
             yield (*path, key)

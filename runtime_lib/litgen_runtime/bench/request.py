@@ -16,6 +16,7 @@ from litgen_runtime.bench.example import NoExampleError, documents, encoded
 
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
+_FORM = "multipart/form-data"
 
 
 class UsageError(Exception):
@@ -96,7 +97,8 @@ def plan(openapi: Mapping[str, Any], asked: Asked) -> Plan:
     elif _JSON in taken:
         bodies = _examples(operation["operationId"], taken[_JSON]["schema"], openapi)
     else:
-        raise UsageError(f"{asked.path} takes bytes, of which there is no example. Pass --data FILE.")
+        what = "an upload" if _FORM in taken else "bytes"
+        raise UsageError(f"{asked.path} takes {what}, of which there is no example. Pass --data FILE.")
     return Plan(
         operation["operationId"], asked.path, bodies, {"Content-Type": content_type, **headers_of(asked.headers)}
     )

@@ -57,9 +57,17 @@ class WorkerLine(asyncio.Protocol):
         owner: the dispatcher of its endpoint.
         loaded: told how many seconds ``setup`` took.
         failed: told why it could not load.
+        confused: told what happened over what it sent, after which nothing is read of it any more.
     """
 
-    def __init__(self, worker_id: int, owner: Owner, loaded: Callable[[float], None], failed: Failed) -> None:
+    def __init__(
+        self,
+        worker_id: int,
+        owner: Owner,
+        loaded: Callable[[float], None],
+        failed: Failed,
+        confused: Callable[[Exception], None],
+    ) -> None:
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = (StreamLoad if owner.streams else Load)(owner.max_size, max_bytes=owner.max_bytes)
@@ -73,6 +81,7 @@ class WorkerLine(asyncio.Protocol):
         self._owner = owner
         self._loaded = loaded
         self._failed = failed
+        self._confused: Callable[[Exception], None] | None = confused
         self._frames = FrameReader()
         self._transport: asyncio.Transport | None = None
 
@@ -85,18 +94,28 @@ class WorkerLine(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take frames: first how loading went, then answers."""
-        for frame in self._frames.feed(data):
-            if frame.kind is Kind.READY:
-                self._loaded(json.loads(bytes(frame.payload))["load_s"])
-                self._owner.join(self)
-            elif frame.kind is Kind.FAILED:
-                failure = json.loads(bytes(frame.payload))
-                self._failed(failure["error"], final=failure["final"])
-            elif frame.kind is Kind.ENDING:
-                self._give_back()
-            else:
-                self._owner.receive(self, frame)
+        """Take frames: first how loading went, then answers; where they make no sense the worker is to be killed."""
+        if self._confused is None:
+            return
+        try:
+            for frame in self._frames.feed(data):
+                self._take(frame)
+        except Exception as error:  # noqa: BLE001 - the border of a process: nothing it sends may end another one
+            confused, self._confused = self._confused, None
+            self.load.retired = True
+            confused(error)
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind is Kind.READY:
+            self._loaded(json.loads(bytes(frame.payload))["load_s"])
+            self._owner.join(self)
+        elif frame.kind is Kind.FAILED:
+            failure = json.loads(bytes(frame.payload))
+            self._failed(failure["error"], final=failure["final"])
+        elif frame.kind is Kind.ENDING:
+            self._give_back()
+        else:
+            self._owner.receive(self, frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker is gone, whatever the reason."""

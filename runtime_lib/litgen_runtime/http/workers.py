@@ -73,7 +73,12 @@ class Workers:
         def failed(error: str, *, final: bool) -> None:
             self._tell({"do": "worker_failed", "process": process, "error": error, "final": final})
 
-        line = WorkerLine(process, self._dispatcher(place), loaded, failed)
+        def confused(error: Exception) -> None:
+            label = self._lifecycle.workers[place].label
+            log.error("%s: what it sent makes no sense; it is killed and replaced", label, exc_info=error)
+            self._tell({"do": "kill_worker", "process": process, "cause": None})
+
+        line = WorkerLine(process, self._dispatcher(place), loaded, failed, confused)
         self._known[process] = _Known(place, line)
         task = asyncio.get_running_loop().create_task(line.connect(sock))
         self._connecting.add(task)

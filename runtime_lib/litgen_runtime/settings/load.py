@@ -43,6 +43,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mappin
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}. Fix it there.") from None
     sources = dict(_from_environment(os.environ if environ is None else environ))
+    _refuse_strays(sources, raw, path)
     for key, value in sources.items():
         _put(raw, key.split("."), value[1], value[0])
     for dotted, value in (overrides or {}).items():
@@ -70,6 +71,21 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[s
     for variable, text in sorted(environ.items()):
         if variable.startswith(PREFIX):
             yield (variable.removeprefix(PREFIX).lower().replace("__", "."), (variable, _literal(text)))
+
+
+def _refuse_strays(sources: Mapping[str, tuple[str, Any]], raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse variables that set something of an endpoint that there is not; one with a handler makes a new one."""
+    endpoints = raw.get("endpoints")
+    known = endpoints if isinstance(endpoints, dict) else {}
+    lines = []
+    for key, (variable, _) in sources.items():
+        table, name, inner = (*key.split(".", 2), "", "")[:3]
+        if table == "endpoints" and inner and name not in known and f"endpoints.{name}.handler" not in sources:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"The endpoints are: {', '.join(known) or 'none'}."
+            lines.append(f'{variable} names the endpoint "{name}", which is not in {path}. {hint} Correct or unset it.')
+    if lines:
+        raise SettingsError("\n".join(lines))
 
 
 def _literal(text: str) -> Any:

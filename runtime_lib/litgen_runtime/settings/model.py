@@ -77,6 +77,25 @@ class WorkerSettings(_Table):
         default=None, description='a size of at least "1MB", such as "2GB", past which a worker is replaced'
     )
 
+    @property
+    def _known_devices(self) -> int | None:
+        """How many devices these are, on whatever machine; None if that depends on it."""
+        if self.devices in ("cpu", "mps"):
+            return 1
+        return self.devices.count(",") + 1 if ":" in self.devices else None
+
+    @model_validator(mode="after")
+    def _enough(self) -> WorkerSettings:
+        devices = self._known_devices
+        if devices is not None and self.min_ready > devices * self.per_device:
+            raise _advice(
+                "min_ready",
+                self.min_ready,
+                f"at most {devices * self.per_device}, the number of workers that devices and per_device give",
+                "Lower it or raise per_device",
+            )
+        return self
+
     @model_validator(mode="after")
     def _share(self) -> WorkerSettings:
         if self.gpu_memory_fraction is None:

@@ -16,10 +16,11 @@ class Children:
 
     Args:
         folder: what the guardian removes after us.
+        files: what else it removes, if it is there.
     """
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: str, files: Sequence[str] = ()) -> None:
+        self._leftovers = [folder, *files]
         self._on_exit: dict[int, Callable[[str], None]] = {}
         self._guardian = 0
         self._pipe = -1
@@ -92,7 +93,7 @@ class Children:
             os.close(self._pipe)
         reading, self._pipe = os.pipe()
         self._guardian = _launch(
-            "litgen_runtime.supervisor.guardian", [str(reading), self._folder], [reading], os.environ
+            "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
         )
         os.close(reading)
         for pid in self._on_exit:

@@ -52,6 +52,7 @@ class Supervisor:
         plan: its workers.
         listener: the bound, listening socket.
         shutdown_keys: what opens POST /shutdown.
+        leftovers: files that the guardian removes after us, if they are there.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Supervisor:
         plan: list[WorkerSpec],
         listener: socket.socket,
         shutdown_keys: Sequence[str] = (),
+        leftovers: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._listener = listener
@@ -69,7 +71,7 @@ class Supervisor:
         self._signalled = False
         self._events = Events()
         self._folder = folders.run_folder(settings.service.name)
-        self._children = Children(self._folder)
+        self._children = Children(self._folder, leftovers)
         hang_timeout_s = settings.service.hang_timeout_s
         self._http = HttpChild(self._children, self._events, hang_timeout_s, self._obey, self._on_http_exit)
         self._workers = Workers(plan, settings, self._children, self._events, self)

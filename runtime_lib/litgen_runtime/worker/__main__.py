@@ -22,6 +22,7 @@ from litgen_runtime.worker.batches import Batches
 from litgen_runtime.worker.codec import Codec
 from litgen_runtime.worker.cuda import BROKEN_EXIT_CODE
 from litgen_runtime.worker.device import claim
+from litgen_runtime.worker.forks import keep_from_children
 from litgen_runtime.worker.line import Line
 from litgen_runtime.worker.outbox import Outbox
 from litgen_runtime.worker.runner import Runner
@@ -35,6 +36,7 @@ def main() -> None:
     threading.excepthook = _die
     sock = socket.socket(fileno=int(sys.argv[2]))
     sock.set_inheritable(False)  # a model's children must not keep the line open when this process has died
+    keep_from_children(sock)  # nor speak over it
     spec = _read_spec(sock)
     began = time.monotonic()
     final = True

@@ -14,9 +14,11 @@ from litgen_runtime.endpoint import BatchEndpoint
 from litgen_runtime.errors import HTTPError, InvalidResult, OutOfMemory, PredictFailed
 from litgen_runtime.tracebacks import words_of
 from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
+from litgen_runtime.worker.forks import OwnProcess
 from litgen_runtime.worker.running import Running, Stopped
 from litgen_runtime.worker.split import predict_split
 
+_OWN_PROCESS = OwnProcess()
 _NOT_A_LIST = (str, bytes, dict, set, frozenset, BaseModel)  # iterable, but not one result for each request in order
 
 
@@ -40,7 +42,8 @@ class Runner:
 
     def setup(self, device: str) -> None:
         """Load the model; whatever ``setup`` raises passes through."""
-        self._awaited(self._model.setup(device))
+        with _OWN_PROCESS:
+            self._awaited(self._model.setup(device))
 
     def weigh(self, request: Any) -> float:
         """Return the weight of a request, in the owner's unit.
@@ -74,10 +77,11 @@ class Runner:
         return _out_of_memory(error, size) if is_out_of_memory(error) else error
 
     def _predict(self, requests: list[Any]) -> list[Any]:
-        if not self._batched:
-            return [self._awaited(self._model.predict(requests[0]))]
         size = len(requests)  # now: the list is the owner's to empty
-        results = _listed(self._awaited(self._model.predict(requests)))
+        with _OWN_PROCESS:
+            if not self._batched:
+                return [self._awaited(self._model.predict(requests[0]))]
+            results = _listed(self._awaited(self._model.predict(requests)))
         return results if len(results) == size else [_wrong_length(len(results), size)] * size
 
     def generator(self, is_stopped: Callable[[], bool]) -> Callable[[Any], Any]:
@@ -114,7 +118,8 @@ class Runner:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         self.running.on_stop(lambda: _cancel(loop, task))
         try:
-            return await value
+            with _OWN_PROCESS:
+                return await value
         finally:
             self.running.on_stop(None)
 

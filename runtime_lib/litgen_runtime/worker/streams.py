@@ -17,9 +17,12 @@ from litgen_runtime.batching import Reason
 from litgen_runtime.errors import InvalidResult
 from litgen_runtime.transport.frames import DROPPED, STREAM_WINDOW, Result, cost_of, pack_batch
 from litgen_runtime.worker.codec import Codec, failure
+from litgen_runtime.worker.forks import OwnProcess, end_child
 from litgen_runtime.worker.inbox import Arrival
 from litgen_runtime.worker.outbox import Chunk, Outbox
 from litgen_runtime.worker.runner import Runner
+
+_OWN_PROCESS = OwnProcess()
 
 
 class _Stream:
@@ -120,7 +123,8 @@ class Streams:
         began = time.monotonic()
         try:
             if not stream.cancelled:
-                await self._advance(stream, request)
+                with _OWN_PROCESS:
+                    await self._advance(stream, request)
             result = Result(stream.key, DROPPED if stream.cancelled else 200, time.monotonic() - began, b"")
         except BaseException as error:  # noqa: BLE001 - SystemExit in predict must not end the worker either
             run_s = time.monotonic() - began
@@ -151,6 +155,7 @@ class Streams:
 
     async def _give(self, stream: _Stream, item: Any) -> None:
         """Send one item, then let the others have their turn."""
+        end_child()
         body = self._codec.encode_item(item)
         stream.allowance -= cost_of(body)
         self._outbox.put(Chunk(stream.key, body), here=len(self._streams) == 1)

@@ -71,6 +71,8 @@ class ActLater(Endpoint[Command, Answer]):
                 while not self.cancelled():
                     time.sleep(0.01)  # noqa: ASYNC251 - what an owner may do
                 raise ValueError("a secret word")
+            if request.do == "fork":
+                return Answer(value=_fork(request), pid=os.getpid())
             await asyncio.sleep(request.seconds)
         except asyncio.CancelledError:
             if request.do == "raise":
@@ -118,6 +120,18 @@ def _spawn_shell(request: Command) -> int:
     return os.posix_spawn("/bin/sleep", arguments, os.environ, setsid=True)
 
 
+def _fork(request: Command) -> Any:
+    """Fork a child that does not end itself, and return how it ended."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if request.text == "exit":
+        sys.exit(request.number)
+    if request.text == "raise":
+        raise ValueError("a child's word")
+    return "a child's answer"
+
+
 def _http_error(request: Command) -> None:
     raise HTTPError(request.number or 429, request.text or "slow down", {"Retry-After": "3", "X-Owner": "me"})
 
@@ -154,6 +168,7 @@ _ACTIONS: dict[str, Callable[[Command], Any]] = {
     "modules": lambda _: sorted(sys.modules),
     "die": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit-process": lambda request: os._exit(request.number),
+    "fork": _fork,
     "hoard": lambda request: _HOARD.append(b"x" * request.number),
     "stay": lambda request: threading.Thread(target=time.sleep, args=(600,)).start(),
     "environment": lambda request: os.environ.get(request.text),

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "answers": {"errors", "release"},
     "staging": {"errors", "interrupts"},
     "render": {"errors", "git", "release"},
-    "change": {"answers", "errors", "git", "interrupts", "release", "render"},
+    "change": {"answers", "errors", "git", "interrupts", "release", "render", "staging"},
     "creation": {"answers", "errors", "git", "release", "render", "staging"},
     "wizard": {"answers"},
     "new_command": {"answers", "creation", "errors", "tree", "wizard"},
@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("_version", "answers", "change", "errors"),
         *("add_command", "change_command", "new_command", "status_command", "update_command"),
-        *("template_command", "versions_command"),
+        *("template_command", "versions_command", "render"),
     },
     "__main__": {"cli"},
 }

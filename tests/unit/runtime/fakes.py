@@ -126,7 +126,8 @@ class FakeWorker:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self.load_s: list[float] = []
         self.failures: list[str] = []
-        self.line = WorkerLine(0, dispatcher, self.load_s.append, self._failed)
+        self.errors: list[Exception] = []
+        self.line = WorkerLine(0, dispatcher, self.load_s.append, self._failed, self.errors.append)
         self.transport = FakeTransport(self.line)
         self.line.connection_made(self.transport)
         self.waiting: dict[int, Run] = {}

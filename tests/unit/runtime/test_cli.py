@@ -34,7 +34,7 @@ def test_routes(config: Path) -> None:
     output = call("routes", "--config", config).output
     assert "POST /embed  embed  tests.unit.runtime.mini:Many" in output
     assert "workers per device: 1, devices: auto, one at a time, timeout 30 s, queue of 1024" in output
-    assert "/livez /readyz /health" in output
+    assert "GET  /livez /readyz /health /metrics /docs" in output
     assert "POST /shutdown" not in output
 
 

@@ -24,6 +24,7 @@ ANSWERS: dict[str, Any] = {
     ],
 }
 BASE = rendered(**ANSWERS)
+WAITING = {**ANSWERS, "endpoints": [{"name": "embed", "max_wait_s": 0.005}]}
 
 
 def folded_of(values: Mapping[str, Any], answers: Mapping[str, Any] = ANSWERS) -> Any:
@@ -87,7 +88,7 @@ def test_a_key_removed_by_hand() -> None:
         ("shutdown.api", 1),
         ("endpoints.embed.timeout_s", True),
         ("endpoints.embed.timeout_s", -2),
-        ("endpoints.embed.timeout_s", 0.001),
+        ("endpoints.embed.timeout_s", 0.000001),
         ("endpoints.embed.path", "/health"),
         ("endpoints.embed.path", "/gen"),
         ("endpoints.embed.response_type", "image/png"),
@@ -111,14 +112,14 @@ def test_a_value_that_no_answer_can_be(key: str, value: Any) -> None:
 
 def test_two_values_good_only_together() -> None:
     """A wait and a timeout that fit each other, though neither fits the other's old value, are both folded."""
-    folded = folded_of({"endpoints.embed.timeout_s": 0.004, "endpoints.embed.batching.max_wait_s": 0.001})
+    folded = folded_of({"endpoints.embed.timeout_s": 0.004, "endpoints.embed.batching.max_wait_s": 0.001}, WAITING)
     assert folded.answers["endpoints"][0] == {"name": "embed", "timeout_s": 0.004, "max_wait_s": 0.001}
 
 
 def test_a_timeout_too_short_for_the_wait() -> None:
     """The edit that brought a problem about another key is the one given back."""
-    folded = folded_of({"endpoints.embed.timeout_s": 0.004})
-    assert folded.answers == ANSWERS
+    folded = folded_of({"endpoints.embed.timeout_s": 0.004}, WAITING)
+    assert folded.answers == WAITING
     assert "max_wait_s" in folded.notes[0]
 
 
@@ -131,9 +132,9 @@ def test_paths_exchanged() -> None:
 @pytest.mark.parametrize(
     ("table", "answer"),
     [
-        ("", {"kind": "single", "input": "json", "output": "json"}),
+        ("", {"kind": "single"}),
         ('request = "builtins:bytes"\nresponse = "builtins:bytes"\n', {"input": "bytes", "output": "bytes"}),
-        ('request = "litgen_runtime:Upload"\nresponse = "x:Y"\n', {"input": "upload", "output": "json"}),
+        ('request = "litgen_runtime:Upload"\nresponse = "x:Y"\n', {"input": "upload"}),
         ("batching.max_size = 3\n", {"kind": "batch", "max_batch_size": 3}),
         ("streaming = {max_streams = 3}\n", {"kind": "stream", "max_streams": 3}),
         ('workers.devices = "cpu"\npath = "/x"\ntimeout_s = -1\n', {"devices": "cpu", "path": "/x", "timeout_s": -1}),
@@ -221,3 +222,9 @@ def test_a_choice_asked_otherwise_is_no_conflict() -> None:
     folded = fold(ANSWERS, BASE, ours)
     theirs = rendered(**folded.answers | {"drain_timeout_s": 60})
     assert merge(rebased(BASE, theirs, folded.values), ours, theirs, "new") == (theirs, ())
+
+
+def test_a_run_limit_that_is_automatic() -> None:
+    """The runtime's word for "not given" is no answer, and nothing to speak of."""
+    folded = folded_of({"endpoints.embed.run_limit_s": "auto"})
+    assert (folded.answers, folded.notes) == (ANSWERS, [])

@@ -69,7 +69,7 @@ def tables(doc: Doc) -> set[Path_]:
 def three_ways(base: Doc, ours: Doc, theirs: Doc) -> tuple[dict[Path_, str], set[Path_]]:
     """What a merge has to give, key by key, and the keys in conflict."""
     b, o, t = (leaves(tomllib.loads(text_of(doc))) for doc in (base, ours, theirs))
-    gone_in_ours, gone_in_theirs = tables(base) - tables(ours), tables(base) - tables(theirs)
+    gone_in_ours, gone_in_theirs = tables(base) - tables(ours) - {("endpoints",)}, tables(base) - tables(theirs)
     merged: dict[Path_, str | None] = {}
     conflicts: set[Path_] = set()
     for path in b | o | t:

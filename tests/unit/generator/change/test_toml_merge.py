@@ -321,3 +321,35 @@ def test_rendered_names_are_merged() -> None:
     one, two, three = (rendered(endpoints=[{"name": name} for name in "abc"[:count]]) for count in (1, 2, 3))
     own = "# own\n"
     assert clean(clean(one + own, two, one), three, two) == three + own
+
+
+def test_a_template_that_spells_a_table_otherwise() -> None:
+    """A table that the template now writes as dotted keys is changed where the owner has it."""
+    embed = 'path = "/embed"\n'
+    theirs = changed(
+        changed(BASE, f"{BATCHING}\n", ""), embed, f"{embed}batching.max_size = 64\nbatching.max_wait_s = 0.005\n"
+    )
+    merged = clean(BASE + "# own\n", theirs)
+    assert "[endpoints.embed.batching]\nmax_size = 64\nmax_wait_s = 0.005\n" in merged
+    assert tomllib.loads(merged) == tomllib.loads(theirs)
+
+
+def test_a_conflict_shows_the_owners_line_as_it_is() -> None:
+    """In a conflict the owner's line keeps its comment, though the template has another."""
+    line = "drain_timeout_s = 60.0        # what has been accepted gets this long to finish after SIGTERM\n"
+    ours = changed(BASE, "drain_timeout_s = 30.0", "drain_timeout_s = 60.0")
+    merged = merge(BASE, ours, changed(DRAIN, "what has been accepted", "new words"), LABEL)
+    assert f"<<<<<<< yours\n{line}=======\ndrain_timeout_s = 45.0        # new words" in merged.text
+
+
+def test_a_comment_line_that_both_sides_added() -> None:
+    """It stands once, whatever else the owner wrote there."""
+    theirs = changed(BASE, "delay_s", "# both\ndelay_s")
+    ours = changed(BASE, "delay_s", "# own\n# both\ndelay_s")
+    assert clean(ours, theirs) == ours
+
+
+def test_the_order_of_keys_means_nothing() -> None:
+    """The same keys in another order are the same, also in tables within an array."""
+    base = "a = [{b = 1, c = 2}]\n"
+    assert merge(base, "a = [{c = 2, b = 1}]\n", "a = 3\n", LABEL) == ("a = 3\n", ())

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from unittest import mock
 
+import pytest
+
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.transport.frames import (
@@ -44,6 +46,7 @@ def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
         owner,
         lambda load_s: owner.events.append(f"loaded {load_s}"),
         lambda error, *, final: owner.events.append(f"failed {error} {final}"),
+        lambda error: owner.events.append(f"confused {type(error).__name__}"),
     )
     transport = FakeTransport()
     line.connection_made(transport)
@@ -74,6 +77,20 @@ def test_answers_go_to_the_owner() -> None:
     line, owner, _ = connected()
     line.data_received(pack_ids(Kind.STARTED, [1]))
     assert owner.events == ["receive STARTED"]
+
+
+@pytest.mark.parametrize(
+    "data", [pack_json(Kind.READY, b"{}"), pack_json(Kind.FAILED, b"{"), b"\0" * 12 + b"\xff" + b"\0" * 12]
+)
+def test_nonsense(data: bytes) -> None:
+    """What makes no sense is said once, and nothing that follows is read: the worker is to be killed."""
+    line, owner, transport = connected()
+    for _ in range(2):
+        line.data_received(data)
+        line.data_received(pack_ids(Kind.STARTED, [1]))
+    assert [event.split()[0] for event in owner.events] == ["confused"]
+    assert line.load.retired
+    assert not transport.closed
 
 
 def test_gone() -> None:

@@ -13,7 +13,7 @@ import pytest
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.http import shutdown_api
 from litgen_runtime.http.shutdown_api import ShutdownApi
-from litgen_runtime.shutdown_keys import read_keys
+from litgen_runtime.shutdown_keys import key_file, read_keys
 from tests.unit.runtime.fakes import Reply, ask, run
 
 KEYS = ["first-key-0123456789", "second-key-9876543210"]
@@ -118,7 +118,7 @@ def test_constant_time(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_keys_from_the_environment() -> None:
     """Several keys stand in one variable, separated by commas."""
-    assert read_keys({"SHUTDOWN_API_KEY": f" {KEYS[0]} ,,{KEYS[1]}"}) == KEYS
+    assert read_keys({"SHUTDOWN_API_KEY": f" {KEYS[0]} ,,{KEYS[1]}"}, key_file()) == KEYS
 
 
 @pytest.mark.parametrize("text", ["{0}\n{1}\n", "{0},{1}", "\r\n{0}\r\n\r\n{1}"])
@@ -126,14 +126,14 @@ def test_keys_from_a_file(tmp_path: Path, text: str) -> None:
     """A file holds one key a line, or commas."""
     path = tmp_path / "keys"
     path.write_bytes(text.format(*KEYS).encode())
-    assert read_keys({"SHUTDOWN_API_KEY_FILE": str(path)}) == KEYS
+    assert read_keys({"SHUTDOWN_API_KEY_FILE": str(path)}, key_file()) == KEYS
 
 
 def test_keys_from_both(tmp_path: Path) -> None:
     """Variable and file add up."""
     path = tmp_path / "keys"
     path.write_text(KEYS[1])
-    assert read_keys({"SHUTDOWN_API_KEY": KEYS[0], "SHUTDOWN_API_KEY_FILE": str(path)}) == KEYS
+    assert read_keys({"SHUTDOWN_API_KEY": KEYS[0], "SHUTDOWN_API_KEY_FILE": str(path)}, key_file()) == KEYS
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n ,\n", b"\xff" + KEYS[0].encode()])
@@ -143,7 +143,7 @@ def test_bad_file(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsError) as refused:
-        read_keys({"SHUTDOWN_API_KEY_FILE": str(path)})
+        read_keys({"SHUTDOWN_API_KEY_FILE": str(path)}, key_file())
     assert str(refused.value).startswith(f"SHUTDOWN_API_KEY_FILE is {str(path)!r}, ")
     assert KEYS[0] not in str(refused.value)
 
@@ -153,7 +153,7 @@ def test_generated_key_goes_to_a_private_file(
 ) -> None:
     """With no key set and no terminal, one is written to a 0600 file whose path alone is logged."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    (key,) = read_keys({"SHUTDOWN_API_KEY": " , "})
+    (key,) = read_keys({"SHUTDOWN_API_KEY": " , "}, key_file())
     (path,) = tmp_path.glob("litgen-shutdown-key-*")
     assert path.read_text() == key + "\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -170,7 +170,7 @@ def test_generated_key_is_shown_on_a_terminal(
 ) -> None:
     """Where a person reads standard error, the key is shown once, and not logged or written."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    (key,) = read_keys({})
+    (key,) = read_keys({}, key_file())
     assert capsys.readouterr().err.count(key) == 1
     assert log.messages == []
     assert list(tmp_path.iterdir()) == []
@@ -179,4 +179,4 @@ def test_generated_key_is_shown_on_a_terminal(
 def test_generated_keys_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """No two runs share a key."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert read_keys({}) != read_keys({})
+    assert read_keys({}, key_file()) != read_keys({}, key_file())

@@ -11,7 +11,7 @@ from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.workers import Workers
 from litgen_runtime.testing import FakeClock
-from litgen_runtime.transport.frames import Kind, pack_json
+from litgen_runtime.transport.frames import Kind, Result, pack_json, pack_results
 from tests.unit.runtime.fakes import run, turns
 from tests.unit.runtime.mini import choices
 
@@ -69,6 +69,28 @@ def at_home(test: Callable[[Home], Awaitable[None]]) -> None:
             await turns(5)
 
     run(main())
+
+
+def test_a_process_that_makes_no_sense(caplog: pytest.LogCaptureFixture) -> None:
+    """One that answers what nobody asked it is named in the log and killed; what it held waits for the next one."""
+
+    async def test(it: Home) -> None:
+        end = await it.start(7)
+        ticket = it.dispatcher.submit(b"{}", 1000.0)
+        await turns()
+        end.send(b"".join(pack_results([Result(ticket.id + 1, 200, 0.1, b"{}")])))
+        await turns(5)
+        assert it.told[-1] == {"do": "kill_worker", "process": 7, "cause": None}
+        assert "embed[0]: what it sent makes no sense; it is killed and replaced" in caplog.text
+        assert ticket.is_open
+        it.gone(7, "backoff")
+        await turns(5)
+        end = await it.start(8)
+        end.send(b"".join(pack_results([Result(ticket.id, 200, 0.1, b"{}")])))
+        await turns(5)
+        assert (await ticket.wait()).status == 200
+
+    at_home(test)
 
 
 def test_a_first_process() -> None:

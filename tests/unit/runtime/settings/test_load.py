@@ -64,6 +64,24 @@ def test_environment_reaches_every_depth(path: Path) -> None:
     assert (endpoint.batching.max_size, settings.shutdown.api) == (8, True)
 
 
+@pytest.mark.parametrize(("name", "hint"), [("NOPE", "The endpoints are: embed."), ("EMBEDS", "Did you mean embed?")])
+def test_no_such_endpoint(path: Path, name: str, hint: str) -> None:
+    """A variable of an endpoint that is not there is refused by name, once for each variable."""
+    variables = [f"LITGEN__ENDPOINTS__{name}__{key}" for key in ("QUEUE__MAX_SIZE", "TIMEOUT_S")]
+    lines = refusal(path, dict.fromkeys(variables, "9")).splitlines()
+    assert lines == [
+        f'{variable} names the endpoint "{name.lower()}", which is not in {path}. {hint} Correct or unset it.'
+        for variable in variables
+    ]
+
+
+def test_an_endpoint_of_the_environment_alone(path: Path) -> None:
+    """One that the environment gives as a whole is an endpoint."""
+    keys = {"HANDLER": "a:B", "REQUEST": "a:C", "RESPONSE": "a:D", "PATH": "/other"}
+    settings = load(path, {f"LITGEN__ENDPOINTS__OTHER__{key}": value for key, value in keys.items()})
+    assert settings.endpoints["other"].path == "/other"
+
+
 def test_other_variables_are_ignored(path: Path) -> None:
     """Only the prefix counts; LITGEN_CONFIG is not a key."""
     assert load(path, {"LITGEN_CONFIG": "x", "PORT": "1", "litgen__service__port": "1"}) == load(path, {})

@@ -235,6 +235,29 @@ def test_reserved_path(reserved: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("devices", "min_ready", "most"),
+    [
+        ("cpu", 2, None),
+        ("cpu", 3, 2),
+        ("cuda:0,2", 4, None),
+        ("cuda:0,2", 5, 4),
+        ("cuda", 9, None),
+        ("auto", 9, None),
+    ],
+)
+def test_more_ready_than_there_can_be(devices: str, min_ready: int, most: int | None) -> None:
+    """``min_ready`` is bounded by the number of workers, where that is known without a look at the machine."""
+    workers = {"devices": devices, "per_device": 2, "min_ready": min_ready}
+    if most is None:
+        assert choices(workers=workers).endpoints["embed"].workers.min_ready == min_ready
+    else:
+        assert refusal(tables(workers=workers)) == (
+            f"endpoints.embed.workers.min_ready is {min_ready}; expected at most {most}, the number of workers that "
+            "devices and per_device give. Lower it or raise per_device in service.toml."
+        )
+
+
 def test_duplicate_path() -> None:
     """Two endpoints on one path are refused, naming both."""
     raw = tables()
