@@ -3,6 +3,7 @@
 * `plan`: from a seed to what is edited and which command follows;
 * `edits`, `toml_edits`: the deeds;
 * `rounds`: one scenario played in a real repository, and made smaller where it fails;
-* `checks`: what has to hold; `oracle`: which conflicts there may be, worked out without git and without the engine;
+* `checks`: what has to hold of what was `seen`;
+* `oracle`: which conflicts there may be, worked out without git and without the engine;
 * `boot`: whether the service still starts and its tests pass.
 """

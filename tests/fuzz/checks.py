@@ -1,10 +1,7 @@
 """What has to hold after a command, whatever its owner had done before."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
@@ -15,57 +12,11 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.load import validate
 from tests.fuzz import oracle
 from tests.fuzz.plan import Scenario
+from tests.fuzz.seen import CONFLICT, Seen
 from tests.workshop import WORST_EXIT, Said, Tree
 
-DONE, CONFLICT = 0, 4
 README = "README.md"
 _BOOKS = (".litgen/", "vendor/litgen_runtime")
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A command and what was there before and after it.
-
-    Args:
-        scenario: What was done.
-        said: What the command said.
-        base: What the template gave before.
-        theirs: What it gives now, for the answers that the project has now.
-        ours: All that its owner had, with modes as git keeps them.
-        after: All that is there now.
-    """
-
-    scenario: Scenario
-    said: Said
-    base: Tree
-    theirs: Tree
-    ours: Tree
-    after: Tree
-
-    @property
-    def conflicts(self) -> list[dict[str, Any]]:
-        """What was reported."""
-        found: list[dict[str, Any]] = json.loads(self.said.out)["conflicts"]
-        return found
-
-    @property
-    def conflicting(self) -> set[str]:
-        """Where."""
-        return {each["path"] for each in self.conflicts}
-
-    @property
-    def kept(self) -> set[str]:
-        """What was reported as left alone, by the path that it has now."""
-        return {each["path"] for each in json.loads(self.said.out)["kept"]}
-
-    @property
-    def targets(self) -> set[str]:
-        """Where the owner moved files to, and folders."""
-        return {edit.what for edit in self.scenario.edits if edit.kind in ("move", "link") and edit.what}
-
-    def was_moved(self, path: str) -> bool:
-        """Whether a file is there because its owner moved it, or its folder."""
-        return any(path == target or path.startswith(f"{target}/") for target in self.targets)
 
 
 def refused(said: Said, scenario: Scenario) -> Iterator[str]:

@@ -12,8 +12,8 @@ import yaml
 from litgen_generator.change.project import ANSWERS
 from litgen_generator.errors import LitgenError
 from tests.fuzz import boot, checks, edits, oracle
-from tests.fuzz.checks import CONFLICT, DONE, Seen
 from tests.fuzz.plan import Scenario
+from tests.fuzz.seen import CONFLICT, DONE, Seen
 from tests.workshop import Said, Tree, Workshop, git, litgen, tree_of
 
 Play = Callable[[Scenario], "Outcome"]
