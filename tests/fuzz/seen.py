@@ -49,8 +49,9 @@ class Seen:
 
     @property
     def targets(self) -> set[str]:
-        """Where the owner moved files to, and folders."""
-        return {edit.what for edit in self.scenario.edits if edit.kind in ("move", "link") and edit.what}
+        """Where the owner moved files to, and folders, or copied them."""
+        moved = {edit.what for edit in self.scenario.edits if edit.kind in ("move", "link") and edit.what}
+        return moved | {edit.path for edit in self.scenario.edits if edit.kind == "add" and edit.what}
 
     def was_moved(self, path: str) -> bool:
         """Whether a file is there because its owner moved it, or its folder."""
