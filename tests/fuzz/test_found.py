@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from litgen_generator.change.project import SETTINGS
+from litgen_generator.change.project import ANSWERS, SETTINGS
 from litgen_generator.render import BUNDLE
 from tests.fuzz.toml_edits import edited
 from tests.workshop import Workshop, litgen
@@ -61,3 +61,14 @@ def test_answers_that_a_version_does_not_take_are_told(shop: Workshop, tmp_path:
     said = litgen(project, "add-endpoint", "--endpoint", "name=says,kind=stream")
     assert said.code == 1
     assert said.error.startswith(f"the template {oldest.tag} does not take these answers:\nendpoints[1].kind is")
+
+
+@pytest.mark.parametrize("path", [SETTINGS, ANSWERS])
+def test_a_file_of_litgens_that_is_a_link_is_refused(project: Path, path: str) -> None:
+    """What is merged by its content is not written through a link, nor in its place."""
+    (project / path).rename(project / "elsewhere")
+    (project / path).symlink_to("elsewhere")
+    said = litgen(project, "update")
+    assert said.code == 1
+    assert f"{path} is a link to elsewhere; expected a file" in said.error
+    assert (project / path).is_symlink()

@@ -9,7 +9,7 @@ from typing import Any
 
 from litgen_generator.change import folding, merge
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
-from litgen_generator.change.project import SETTINGS, Project
+from litgen_generator.change.project import SETTINGS, Project, check_is_no_link
 from litgen_generator.change.snapshot import rendered, working_tree
 from litgen_generator.change.toml_edit import set_values
 from litgen_generator.change.trees import Change, Entry, Tree, Trees
@@ -94,6 +94,7 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
     """
     with staging(None) as stage:
         scratch = stage.scratch
+        check_is_no_link(project.root / SETTINGS)
         own = Template(project.copied_bundle(scratch / "own.bundle"), project.tag)
         wanted = wish.answers(project.answers)
         base, theirs = _pristine([Job(own, project.answers), Job(wish.template, wanted)], scratch / "first")

@@ -57,6 +57,7 @@ class Project:
     @classmethod
     def _read(cls, root: Path) -> Self:
         place = root / ANSWERS
+        check_is_no_link(place)
         try:
             known = yaml.safe_load(place.read_bytes())
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -122,6 +123,19 @@ class Project:
                 f"Put it back: git checkout HEAD -- {BUNDLE}"
             )
         return Path(shutil.copyfile(place, target))
+
+
+def check_is_no_link(place: Path) -> None:
+    """Make sure that what litgen reads and writes is a file of the project itself.
+
+    Raises:
+        LitgenError: If it is a link.
+    """
+    if place.is_symlink():
+        raise LitgenError(
+            f"{place} is a link to {place.readlink()}; expected a file, since litgen changes what stands there. "
+            "Put the file in its place: nothing was changed."
+        )
 
 
 def _wrong(tag: str, endpoints: object) -> str | None:
