@@ -61,8 +61,8 @@ def values(content: bytes) -> dict[Path, str]:
 def parsed(content: bytes) -> dict[str, Any] | None:
     """What a TOML file says; None if it is none."""
     try:
-        return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return tomllib.loads(content.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError:
         return None
 
 
