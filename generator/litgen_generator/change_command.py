@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from litgen_generator.change.engine import Plan, Wish, changed, planned
 from litgen_generator.change.merge import merge_as_text
 from litgen_generator.change.project import Project
 from litgen_generator.change.snapshot import working_tree
+from litgen_generator.change.trees import Trees
 from litgen_generator.errors import ConflictError, DeclinedError, LitgenError
 
 
@@ -122,17 +124,20 @@ def undo(manner: Manner) -> None:
         deed = state.last
         if deed is None:
             raise LitgenError("there is nothing to undo: litgen has changed nothing here, or it was undone already.")
-        trees = state.trees()
-        before, after = trees.tree(BEFORE), trees.tree(AFTER)
+        known = state.trees()  # only read: what was done has to be known still, should this fail
+        before, after = known.tree(BEFORE), known.tree(AFTER)
         ours = working_tree(project.root, after, before)
-        merged = merge_as_text(trees, after, ours, before)
+        with tempfile.TemporaryDirectory(prefix="litgen-") as folder:
+            trees = Trees(Path(folder, "trees"))
+            merged = merge_as_text(trees, after, ours, before)
+            changes = [] if merged.clashes else changed(trees, ours, merged.tree)
         if merged.clashes:
             listed = "\n".join(f"  {path}" for path in sorted({path for each in merged.clashes for path in each.paths}))
             raise LitgenError(
                 f"`{deed.command}` cannot be undone: you have changed the same lines since then in\n{listed}\n"
                 "Nothing was changed. Put them back, or use git to return to your last commit."
             )
-        state.apply(changed(trees, ours, merged.tree), trees, None)
+        state.apply(changes, trees, None)
         manner.say(f"Undone: {deed.command}")
 
 

@@ -139,6 +139,26 @@ applying._put = failing
         assert owner.files() == before
 
 
+def test_an_undo_that_fails_can_be_repeated(owner: Owner) -> None:
+    """What was done last is still known: the second one takes it back."""
+    before = owner.files()
+    owner.does(*ADD)
+    after = owner.files()
+    code = """
+import errno, os
+put = applying._put
+def failing(*arguments):
+    applying._put = put
+    raise OSError(errno.EIO, os.strerror(errno.EIO), str(arguments[1]))
+applying._put = failing
+"""
+    done = owner.workplace.run(*patched(code), "undo", cwd=owner.project)
+    assert done.returncode == 1, done.stderr
+    assert owner.files() == after
+    owner.does("undo")
+    assert owner.files() == before
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [("README.md", "theirs\n"), ("src/svc/endpoints/third/model.py", "theirs\n"), ("src/svc/endpoints/third", "file")],

@@ -152,16 +152,11 @@ def _standing(
             and path not in base
             and path in ours
             and ours[path] != new
-            and path not in old_of(by_template)
+            and path not in by_template.values()
         ):
             result[path] = ours[path]
             kept.append(Kept(path, "yours: it was there before"))
     return result
-
-
-def old_of(renames: Mapping[str, str]) -> set[str]:
-    """Where files were moved to."""
-    return set(renames.values())
 
 
 def _settled(sides: list[dict[str, Entry]], ours: Tree, theirs: Tree) -> bool:

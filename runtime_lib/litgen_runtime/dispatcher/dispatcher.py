@@ -308,7 +308,7 @@ class Dispatcher:
     def _settle_dropped(self, ticket: Ticket) -> None:
         """Answer what a worker has stopped or left out, though its client still waits; what it gave back goes first."""
         if ticket.is_open and ticket.recalled:
-            ticket.line = ticket.sent = None
+            ticket.line = ticket.sent = ticket.started = None
             self._waiting.put_back([ticket])
         elif ticket.is_open and ticket.started is not None:
             ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))

@@ -308,6 +308,32 @@ def test_what_waits_behind_a_long_run_is_taken_back() -> None:
     run(main())
 
 
+def test_what_was_taken_back_has_not_begun() -> None:
+    """An unbatched worker's oldest request counts as run; one that comes back after all does not."""
+
+    async def main() -> None:
+        d = dispatcher()
+        slow, fast = FakeWorker(d).ready(), FakeWorker(d).ready()
+        tickets = [d.submit(b"", now()) for _ in range(4)]
+        await turns()
+        slow.read()
+        fast.read()
+        fast.echo()
+        await asyncio.sleep(0.05)
+        slow.read()
+        (key,) = slow.recalled
+        first, second = (ticket for ticket in tickets if ticket.line is slow.line)
+        slow.answer([Result(first.id, 200, 0.05, b"{}")])
+        slow.line.note_running(now())
+        assert second.started is not None
+        d.close()
+        fast.line.load.retired = slow.line.load.retired = True
+        slow.give_back([key])
+        assert (second.started, second.line, d.queued) == (None, None, 1)
+
+    run(main())
+
+
 def test_death_of_what_may_not_run_twice() -> None:
     """With ``repeatable = false`` what a dead worker ran is answered 503 at once; the rest goes to another."""
 
