@@ -325,11 +325,11 @@ def test_what_was_taken_back_has_not_begun() -> None:
         first, second = (ticket for ticket in tickets if ticket.line is slow.line)
         slow.answer([Result(first.id, 200, 0.05, b"{}")])
         slow.line.note_running(now())
-        assert second.started is not None
+        assert slow.line.running() == [second]
         d.close()
         fast.line.load.retired = slow.line.load.retired = True
         slow.give_back([key])
-        assert (second.started, second.line, d.queued) == (None, None, 1)
+        assert (second.started, second.line, d.queued) == (None, None, 1), "as it came"
 
     run(main())
 
