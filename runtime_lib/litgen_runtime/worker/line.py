@@ -2,12 +2,11 @@
 
 While nothing runs, the running thread reads by itself: a lone request is not handed over. Once a run has taken more
 than a moment, another thread stands in and reads and decodes beside it, so that what runs next is ready, and what
-nobody waits for any more is known.
+nobody waits for any more is known. It goes on until it has read something for a running thread that waits for it.
 """
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
@@ -66,9 +65,8 @@ class Line:
         self._outbox = outbox
         self._frames = FrameReader()
         self._turn = threading.Lock()  # held by who reads
-        self._come_back, self._call_back = os.pipe()
+        self._beside = self._known = 0  # how often the other thread has read, and how often the running one knows of
         self._arrived = _watch(sock.fileno())
-        self._arrived_or_called = _watch(sock.fileno(), self._come_back)
         self._busy_since = 0.0  # when the running thread last read; 0 while it does
         self._nobody_looks = False  # whether a run takes long: then a run that begins has to release ``_look``
         self._look = threading.Lock()
@@ -99,16 +97,18 @@ class Line:
         Args:
             at_most_s: how long to wait, in seconds; None waits for ever.
         """
-        self._busy_since = 0.0
-        stood_in = not self._turn.acquire(blocking=False)
-        if stood_in:
-            os.write(self._call_back, b"!")
-            self._turn.acquire()
+        self._busy_since = 0.0  # before the look at ``_beside``: the other thread writes and looks the other way round
+        mine = self._turn.acquire(blocking=False)
         try:
-            if not stood_in and (at_most_s is None or self._arrived(at_most_s)):
-                self._receive()
+            if self._known == self._beside:
+                if not mine:
+                    mine = self._turn.acquire(timeout=-1 if at_most_s is None else at_most_s)
+                elif at_most_s is None or self._arrived(at_most_s):
+                    self._receive()
+            self._known = self._beside
         finally:
-            self._turn.release()
+            if mine:
+                self._turn.release()
             self._busy_since = time.monotonic()
             if self._nobody_looks and self._look.locked():
                 self._look.release()
@@ -133,13 +133,11 @@ class Line:
                 self._nobody_looks = False
 
     def _read_beside(self) -> None:
-        """Read until the running thread wants to."""
+        """Read until the running thread waits for what has been read."""
         with self._turn:
-            while not self._ended:
-                if self._come_back in self._arrived_or_called(None):
-                    os.read(self._come_back, 1)
-                    break
+            while self._busy_since and not self._ended:
                 self._receive()
+                self._beside += 1
 
     def _read_on(self) -> None:
         while not self._ended:
@@ -175,15 +173,14 @@ class Line:
                 self._outbox.put_aside(failure(run.id, 0.0, error))
 
 
-def _watch(*descriptors: int) -> Callable[[float | None], list[int]]:
-    """Return what waits for bytes, at most so many seconds, and says where they are.
+def _watch(descriptor: int) -> Callable[[float | None], bool]:
+    """Return what waits for bytes, at most so many seconds, and says whether there are any.
 
     ``select`` keeps a window to some microseconds, ``poll`` to a millisecond; but an owner's model may have opened so
     many files that ``select`` cannot name ours.
     """
-    if max(descriptors) < _NAMEABLE:
-        return lambda at_most_s: select.select(descriptors, [], [], at_most_s)[0]
+    if descriptor < _NAMEABLE:
+        return lambda at_most_s: bool(select.select([descriptor], [], [], at_most_s)[0])
     poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return lambda at_most_s: [fd for fd, _ in poll.poll(None if at_most_s is None else at_most_s * 1000)]
+    poll.register(descriptor, select.POLLIN)
+    return lambda at_most_s: bool(poll.poll(None if at_most_s is None else at_most_s * 1000))

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -237,6 +239,35 @@ def test_what_was_read_in_between_is_not_waited_for(trials: Any) -> None:
     trial.send(ask(3))
     trial.line.read()
     assert ids(trial) == [1, 2, 3]
+
+
+def test_the_running_thread_waits_for_who_stands_in(trials: Any) -> None:
+    """After a long run the other one still reads: a window passes, and what comes wakes the running thread."""
+    trial = trials(beside=False)
+    trial.line.start(beside=False)
+    trial.send(ask(1))
+    trial.line.read()
+    time.sleep(0.05)  # a long run
+    trial.line.read(0.001)
+    assert ids(trial) == [1]
+    for key in (2, 3):
+        threading.Timer(0.05, trial.send, [ask(key)]).start()
+        while not _has(trial, key):
+            trial.line.read()
+    assert ids(trial) == [1, 2, 3]
+
+
+def test_no_arrival_is_slept_through(trials: Any) -> None:
+    """However runs and arrivals fall together, each arrival comes to a thread that waits, though nothing follows."""
+    trial = trials(beside=False)
+    trial.line.start(beside=False)
+    dice = random.Random(1)
+    for key in range(200):
+        threading.Timer(dice.uniform(0.0, 0.012), trial.send, [ask(key)]).start()
+        time.sleep(dice.choice([0.0, dice.uniform(0.004, 0.012)]))
+        while not _has(trial, key):
+            trial.line.read()
+    assert ids(trial) == list(range(200))
 
 
 def test_the_end_during_a_long_run(trials: Any) -> None:
