@@ -265,8 +265,10 @@ def test_no_arrival_is_slept_through(trials: Any) -> None:
     for key in range(200):
         threading.Timer(dice.uniform(0.0, 0.012), trial.send, [ask(key)]).start()
         time.sleep(dice.choice([0.0, dice.uniform(0.004, 0.012)]))
+        began = time.monotonic()
         while not _has(trial, key):
-            trial.line.read()
+            trial.line.read(10.0)
+        assert time.monotonic() - began < 5.0, "slept until its window passed"
     assert ids(trial) == list(range(200))
 
 
