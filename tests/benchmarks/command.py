@@ -60,6 +60,8 @@ def main(works: str, contenders: str, turns: int, idle_s: float, load_s: int, ou
         click.echo(f"{time.monotonic() - began:5.0f} s  {text}", err=True)
 
     plan = Plan(turns, idle_s, load_s, _some(WORKS, works), _some(CONTENDERS, contenders))
+    if ALONE in plan.contenders and LITGEN not in plan.contenders:
+        raise click.ClickException(f"{ALONE.name} is measured beside {LITGEN.name} only; ask for both")
     output = output or (_PAGE if plan.complete else None)
     try:
         _measure(plan, output, say)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from statistics import fmean
 
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.works import PATH, ROOT, Ask
@@ -33,6 +34,12 @@ class Reading:
     p50_ms: float
     p99_ms: float
     failed: int
+
+
+def mean(*readings: Reading) -> Reading:
+    """Of readings of the same thing."""
+    per_s, p50_ms, p99_ms, failed = zip(*map(astuple, readings), strict=True)
+    return Reading(fmean(per_s), fmean(p50_ms), max(p99_ms), sum(failed))
 
 
 def require() -> None:

@@ -17,8 +17,9 @@ Written by `make bench`; the next run replaces it. One run makes the environment
 takes {turns} turns. In each turn and for each work, every contender is started in turn on a free port of 127.0.0.1, has
 to give the right answer, and is loaded alone: at each number of connections a second of warm-up, then {load_s} seconds
 that count (four times that where an answer takes longer than a third of it). The next turn begins with another
-contender. A figure is the median of its turns, with the lowest and the highest in brackets. A ratio is taken within
-each turn and is the median of those.
+contender. The model alone runs for a second before and for a second after each of litgen's loads, since a processor's
+speed changes while one waits for a turn. A figure is the median of its turns, with the lowest and the highest in
+brackets. A ratio is taken within each turn and is the median of those.
 
 **Compare within this page, never across pages.** The load generator shares the machine's cores with the servers,
 so the absolute figures say as much about the machine as about the software; the ratios are what carries over.

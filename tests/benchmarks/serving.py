@@ -17,6 +17,7 @@ _SETTLE_S = 2.0
 _SLOW = 1 / 3
 _LONGER = 4
 _MAX_BATCH = 32
+_ALONE_S = 1  # before each load, and again after it
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Plan:
     load_s: int = 2
     works: tuple[Work, ...] = WORKS
     contenders: tuple[Contender, ...] = CONTENDERS
+
+    @property
+    def servers(self) -> tuple[Contender, ...]:
+        """Who is loaded in turn."""
+        return tuple(contender for contender in self.contenders if contender is not ALONE)
 
     @property
     def complete(self) -> bool:
@@ -90,12 +96,12 @@ def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Call
             say(f"{where}: all at rest")
             _rest(results, environments, plan)
         for work in plan.works:
-            for contender in _order(plan.contenders, turn):
+            for contender in _order(plan.servers, turn):
                 if not contender.takes(work) or (work, contender) in results.broken:
                     continue
                 say(f"{where}: {work.name}, {contender.title}")
                 try:
-                    _work(results, contender, environments[contender], work, plan)
+                    _work(results, contender, environments, work, plan)
                 except BenchmarkError as error:
                     say(f"given up: {error}")
                     results.give_up(work, contender, str(error))
@@ -131,20 +137,27 @@ def _percent(before: Sequence[float], after: Sequence[float], seconds: float) ->
     return [100 * (late - early) / seconds for early, late in zip(before, after, strict=True)]
 
 
-def _work(results: Results, contender: Contender, environment: Environment, work: Work, plan: Plan) -> None:
-    if contender is ALONE:
-        for connections in CONNECTIONS:
-            size = str(min(connections, _MAX_BATCH))
-            command = [str(environment.python), *contender.command(work, 0), size, str(plan.load_s)]
-            results.loads.setdefault((work, contender, connections), []).append(load.read(command))
-        return
-    with running(contender, environment, work) as server:
+def _work(
+    results: Results, contender: Contender, environments: Mapping[Contender, Environment], work: Work, plan: Plan
+) -> None:
+    alone = environments[ALONE] if contender is LITGEN and ALONE in plan.contenders and ALONE.takes(work) else None
+    with running(contender, environments[contender], work) as server:
         if work is NOOP:
             results.starts.setdefault(contender, []).append(server)
         for connections in CONNECTIONS:
+            before = [_alone(alone, work, connections)] if alone else []
             reading, others = _loaded(server, contender, work, connections, plan.load_s)
             results.loads.setdefault((work, contender, connections), []).append(reading)
             results.others.append(others)
+            if alone:
+                around = load.mean(*before, _alone(alone, work, connections))
+                results.loads.setdefault((work, ALONE, connections), []).append(around)
+
+
+def _alone(environment: Environment, work: Work, connections: int) -> Reading:
+    """The model in a loop, while our server rests."""
+    size = str(min(connections, _MAX_BATCH))
+    return load.read([str(environment.python), *ALONE.command(work, 0), size, str(_ALONE_S)])
 
 
 def _loaded(server: Server, contender: Contender, work: Work, connections: int, seconds: int) -> tuple[Reading, float]:

@@ -235,7 +235,9 @@ def test_what_was_read_in_between_is_not_waited_for(trials: Any) -> None:
     trial.line.read()
     trial.send(ask(2))
     assert eventually(partial(_has, trial, 2))
-    trial.line.read()  # comes back, though nothing more is sent
+    began = time.monotonic()
+    trial.line.read(10.0)  # comes back, though nothing more is sent
+    assert time.monotonic() - began < 5.0, "slept until its window passed"
     trial.send(ask(3))
     trial.line.read()
     assert ids(trial) == [1, 2, 3]
