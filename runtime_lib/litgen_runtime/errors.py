@@ -13,9 +13,13 @@
         ├── NotFound               404 not-found
         ├── MethodNotAllowed       405 method-not-allowed
         ├── ClientTooSlow          408 client-too-slow
+        ├── JobFinished            409 job-finished
+        ├── JobUnfinished          409 job-not-finished
+        ├── JobGone                410 job-expired
         ├── PayloadTooLarge        413 payload-too-large
         ├── UnsupportedMediaType   415 unsupported-media-type
         ├── InvalidInput           422 invalid-input
+        ├── IdempotencyKeyReused   422 idempotency-key-reused
         ├── Quarantined            422 quarantined
         ├── TooManyRequests        429 too-many-requests
         ├── HeadersTooLarge        431 headers-too-large
@@ -27,6 +31,7 @@
         ├── UnsupportedCoding      501 unsupported-transfer-encoding
         ├── Loading                503 loading
         ├── QueueFull              503 queue-full
+        ├── StorageFull            503 storage-full
         ├── TooManyConnections     503 too-many-connections
         ├── WorkerDied             503 worker-died
         ├── Draining               503 draining
@@ -166,6 +171,24 @@ class ClientTooSlow(RequestError):
     status, code, title = 408, "client-too-slow", "The request arrived too slowly"
 
 
+class JobFinished(RequestError):
+    """The job has ended."""
+
+    status, code, title = 409, "job-finished", "The job has ended"
+
+
+class JobUnfinished(RequestError):
+    """The job has not ended yet."""
+
+    status, code, title = 409, "job-not-finished", "The job has not ended"
+
+
+class JobGone(RequestError):
+    """The job has ended, and its result is not kept any longer."""
+
+    status, code, title = 410, "job-expired", "The job is not kept any longer"
+
+
 class PayloadTooLarge(RequestError):
     """The body is over the limit."""
 
@@ -182,6 +205,12 @@ class InvalidInput(RequestError):
     """The body is JSON but not what the endpoint's request model asks for."""
 
     status, code, title = (422, "invalid-input", "The input does not match the request schema")
+
+
+class IdempotencyKeyReused(RequestError):
+    """The key was used for another request."""
+
+    status, code, title = 422, "idempotency-key-reused", "The Idempotency-Key was used before"
 
 
 class TooManyRequests(RequestError):
@@ -228,6 +257,12 @@ class QueueFull(RequestError):
     """The endpoint's queue is at its bound."""
 
     status, code, title = 503, "queue-full", "The endpoint's queue is full"
+
+
+class StorageFull(RequestError):
+    """Jobs cannot be written at the moment."""
+
+    status, code, title = 503, "storage-full", "Jobs cannot be stored"
 
 
 class TooManyConnections(RequestError):

@@ -1,0 +1,1 @@
+"""Long work: accepted durably, run behind synchronous requests, polled or called back."""

@@ -1,0 +1,74 @@
+"""Bodies that are too large for the database: files beside it, on the disk before anything names them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from litgen_runtime.jobs.store import Payload, StoreFailed
+
+INLINE_BYTES = 65_536
+
+
+class Blobs:
+    """A folder of files that are written once.
+
+    Args:
+        folder: where they are; made for this user alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def keep(self, name: str, content_type: str, data: bytes) -> Payload:
+        """Return a payload, having written its file if it is large.
+
+        Raises:
+            StoreFailed: there is no room for it.
+        """
+        if len(data) <= INLINE_BYTES:
+            return Payload(content_type, len(data), data)
+        try:
+            self._write(name, data)
+        except OSError as error:
+            self.drop([name])
+            raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
+        return Payload(content_type, len(data), None, name)
+
+    def data(self, payload: Payload) -> bytes:
+        """Return what a payload holds.
+
+        Raises:
+            StoreFailed: its file cannot be read.
+        """
+        if payload.file is None:
+            return payload.data or b""
+        try:
+            return (self._folder / payload.file).read_bytes()
+        except OSError as error:
+            raise StoreFailed(f"{self._folder / payload.file}: {error.strerror}") from None
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Delete files."""
+        for name in names:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink()
+
+    def drop_all_but(self, names: set[str]) -> None:
+        """Delete what no job names: a file whose job was never accepted, or has been deleted since."""
+        self.drop(entry.name for entry in list(self._folder.iterdir()) if entry.name not in names)
+
+    def _write(self, name: str, data: bytes) -> None:
+        descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,383 @@
+"""The verbs of jobs: each is one transaction, and is true once its await returns."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple, TypeVar
+
+from litgen_runtime.errors import (
+    IdempotencyKeyReused,
+    JobFinished,
+    JobGone,
+    JobUnfinished,
+    NotFound,
+    StorageFull,
+    WorkerDied,
+)
+from litgen_runtime.jobs import machine
+from litgen_runtime.jobs.blobs import Blobs
+from litgen_runtime.jobs.bounds import Backlogs
+from litgen_runtime.jobs.machine import Outcome, Rules
+from litgen_runtime.jobs.record import Job, Status, new_id
+from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed
+
+R = TypeVar("R")
+_SWEEP = 200
+_RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
+_REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
+_LOST = WorkerDied("The service ended while this job ran.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks for.
+
+    Args:
+        endpoint: who is to run it.
+        principal: who asks; empty where the service asks for no keys.
+        body: what the dispatcher is given.
+        content_type: of the client's body.
+        key: the Idempotency-Key; None without.
+        start_within_s: it expires if it has not begun by then, in seconds.
+        cancel_after_s: it is cancelled by itself then, in seconds.
+        retries: whether a failed attempt may be followed by another.
+    """
+
+    endpoint: str
+    principal: str
+    body: bytes
+    content_type: str = ""
+    key: str | None = None
+    start_within_s: float = inf
+    cancel_after_s: float = inf
+    retries: bool = True
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells another wish with the same key apart."""
+        return hashlib.sha256(self.content_type.encode() + b"\0" + self.body).digest()
+
+
+class Claim(NamedTuple):
+    """A job that has begun to run here, and what it was asked with."""
+
+    job: Job
+    body: bytes
+
+
+class Settlement(NamedTuple):
+    """What came of a claim; ``result``: its bytes and their type, if there are any."""
+
+    job: Job
+    outcome: Outcome
+    result: tuple[str, bytes] | None = None
+
+
+class Ledger:
+    """The jobs of one service.
+
+    Args:
+        store: where they are kept.
+        blobs: where large bodies are kept.
+        rules: what each endpoint's jobs are granted.
+        backlogs: what waits for each.
+        clock: the time.
+    """
+
+    def __init__(
+        self, store: Store, blobs: Blobs, rules: Mapping[str, Rules], backlogs: Backlogs, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._rules = rules
+        self.backlogs = backlogs
+        self._clock = clock
+        self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
+        self.on_change: Callable[[Job], None] = lambda job: None
+
+    async def recover(self) -> None:
+        """Take up what an earlier process left: what ran when it ended waits again, or has failed."""
+
+        def work(rows: Rows) -> tuple[dict[str, Backlog], set[str]]:
+            now = self._clock()
+            for job in rows.running():
+                rules = self._rules.get(job.endpoint, _RETIRED)
+                new = machine.recovered(job, _LOST.to_json(), rules, now)
+                if new is not None:
+                    _note(rows, new, now)
+            return rows.backlog(), rows.files()
+
+        backlog, files = await self._write(work)
+        self.backlogs.found(backlog)
+        await asyncio.to_thread(self._blobs.drop_all_but, files)
+
+    async def submit(self, wish: Wish) -> tuple[Job, bool]:
+        """Accept a job; True with one that its key has made before.
+
+        Who asked may leave meanwhile: what has been begun comes to its end.
+
+        Raises:
+            IdempotencyKeyReused: the key stands for another wish.
+            QueueFull: as much waits as may.
+            StorageFull: nothing can be written now.
+        """
+        task = asyncio.get_running_loop().create_task(self._submit(wish))
+        self._submitting.add(task)
+        task.add_done_callback(self._submitting.discard)
+        return await asyncio.shield(task)
+
+    async def _submit(self, wish: Wish) -> tuple[Job, bool]:
+        now, job_id = self._clock(), new_id()
+        size = len(wish.body)
+        self.backlogs.expect_room(wish.endpoint, size, now)
+        job = Job(
+            job_id,
+            wish.endpoint,
+            wish.principal,
+            Status.QUEUED,
+            now,
+            now,
+            size,
+            retries=wish.retries,
+            start_by=_after(now, wish.start_within_s),
+            cancel_at=_after(now, wish.cancel_after_s),
+        )
+        key = None if wish.key is None else Key(wish.principal, wish.endpoint, wish.key, wish.fingerprint)
+
+        def work(rows: Rows) -> tuple[Job, bool]:
+            found = rows.job_of(key) if key is not None else None
+            if found is None:
+                rows.insert(job, body, key)
+                return job, False
+            earlier = rows.get(found[0])
+            if earlier is None or key is None or found[1] != key.fingerprint:
+                raise IdempotencyKeyReused(_REUSED)
+            return earlier, True
+
+        self.backlogs.add(job)
+        body, accepted, replayed = Payload("", 0, None), job, True
+        try:
+            body = await self._kept(f"{job_id}.body", wish.content_type, wish.body)
+            accepted, replayed = await self._write(work)
+        finally:
+            if replayed:
+                self.backlogs.remove(job)
+                self._blobs.drop([body.file] if body.file is not None else [])
+        if not replayed:
+            self.on_change(job)
+        return accepted, replayed
+
+    async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
+        """Begin to run up to so many jobs.
+
+        Raises:
+            StorageFull: nothing can be written now.
+        """
+        now, rules = self._clock(), self._rules[endpoint]
+
+        def work(rows: Rows) -> tuple[list[tuple[Job, Payload]], list[Job]]:
+            taken, over = [], []
+            for job in rows.waiting(endpoint, now, limit):
+                new = machine.claimed(job, now)
+                if new is None:
+                    late = machine.overtaken(job, rules, now)
+                    if late is not None:
+                        over.append(_note(rows, late, now))
+                    continue
+                body = rows.body(job.id)
+                if body is not None:
+                    taken.append((_note(rows, new, now), body))
+            return taken, over
+
+        taken, over = await self._write(work)
+        for job in (*(job for job, _ in taken), *over):
+            self.backlogs.remove(job)
+            self.on_change(job)
+        return [Claim(job, await self._data(body)) for job, body in taken]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Say what came of claims; what is not the latest claim of a running job is not heard.
+
+        Raises:
+            StorageFull: nothing can be written now; say it again.
+        """
+        now = self._clock()
+        payloads = {}
+        for job, _, result in settlements:
+            if result is not None:
+                payloads[job.id] = await self._kept(f"{job.id}.{job.fence}.result", *result)
+
+        def work(rows: Rows) -> list[Job]:
+            changed = []
+            for job, outcome, _ in settlements:
+                stored = rows.get(job.id)
+                if stored is None:
+                    continue
+                new = machine.settled(stored, job.fence, outcome, self._rules[job.endpoint], now)
+                if new is not None:
+                    result = payloads.get(job.id) if new.status is Status.SUCCEEDED else None
+                    changed.append(_note(rows, new, now, result))
+            return changed
+
+        try:
+            changed = await self._write(work)
+        except StorageFull:
+            self._blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
+            raise
+        for job in changed:
+            if job.status is Status.QUEUED:
+                self.backlogs.add(job)
+            self.on_change(job)
+
+    async def cancel(self, job_id: str, principal: str) -> Job:
+        """Wish a job's end: one that waits has ended, one that runs is to be stopped.
+
+        Raises:
+            NotFound: there is no such job of this principal.
+            JobFinished: it has ended.
+        """
+        now = self._clock()
+
+        def work(rows: Rows) -> tuple[Job, bool]:
+            job = _owned(rows, job_id, principal)
+            new = machine.cancelled(job, self._rules[job.endpoint], now)
+            if new is None:
+                raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
+            return _note(rows, new, now), job.status is Status.QUEUED
+
+        job, waited = await self._write(work)
+        if waited:
+            self.backlogs.remove(job)
+        self.on_change(job)
+        return job
+
+    async def delete(self, job_id: str, principal: str) -> None:
+        """Forget a job that has ended.
+
+        Raises:
+            NotFound: there is no such job of this principal.
+            JobUnfinished: it has not ended yet.
+        """
+
+        def work(rows: Rows) -> Sequence[str]:
+            job = _owned(rows, job_id, principal)
+            if not job.is_terminal:
+                raise JobUnfinished(f"The job is {job.status}; cancel it before it is deleted.")
+            names = rows.strip(job_id)
+            rows.delete(job_id)
+            return names
+
+        self._blobs.drop(await self._write(work))
+
+    async def get(self, job_id: str, principal: str) -> Job:
+        """Return a job.
+
+        Raises:
+            NotFound: there is no such job of this principal.
+            JobGone: there was one.
+        """
+        job = await self._read(lambda rows: _owned(rows, job_id, principal))
+        if job.is_gone:
+            raise JobGone(f"The job has {job.status}; it was kept until its time was over.")
+        return job
+
+    async def result(self, job: Job) -> tuple[str, bytes]:
+        """Return the type and the bytes of a job's result.
+
+        Raises:
+            JobGone: they are not kept any longer.
+        """
+        payload = await self._read(lambda rows: rows.result(job.id))
+        if payload is None:
+            raise JobGone("The job's result is not kept any longer.")
+        return payload.content_type, await self._data(payload)
+
+    async def page(self, query: Query) -> Sequence[Job]:
+        """Return jobs, the latest first."""
+        return await self._read(lambda rows: rows.page(query))
+
+    async def events(self, job_id: str, after: int, limit: int = 100) -> Sequence[Event]:
+        """Return what has happened to a job since."""
+        return await self._read(lambda rows: rows.events(job_id, after, limit))
+
+    async def sweep(self) -> Sequence[Job]:
+        """End what waits past its time, delete what is old, a little at a time; return what runs past its time."""
+        now = self._clock()
+
+        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None]]:
+            over: list[Job] = []
+            names: list[str] = []
+            for job in rows.overtaken(now, _SWEEP):
+                new = machine.overtaken(job, self._rules[job.endpoint], now)
+                if new is not None:
+                    over.append(_note(rows, new, now))
+            for job in rows.old(now, _SWEEP):
+                names += rows.strip(job.id)
+                rest = machine.stripped(job, self._rules[job.endpoint])
+                if rest is None:
+                    rows.delete(job.id)
+                else:
+                    rows.put(rest)
+            return over, names, {name: rows.oldest(name) for name in self._rules}
+
+        over, names, oldest = await self._write(work)
+        for name, accepted_at in oldest.items():
+            self.backlogs.note_oldest(name, accepted_at)
+        self._blobs.drop(names)
+        for job in over:
+            if job.is_terminal:
+                self.backlogs.remove(job)
+            self.on_change(job)
+        return [job for job in over if not job.is_terminal]
+
+    async def _kept(self, name: str, content_type: str, data: bytes) -> Payload:
+        try:
+            if len(data) <= 65_536:
+                return self._blobs.keep(name, content_type, data)
+            return await asyncio.to_thread(self._blobs.keep, name, content_type, data)
+        except StoreFailed as error:
+            raise _full(error) from None
+
+    async def _data(self, payload: Payload) -> bytes:
+        if payload.file is None:
+            return self._blobs.data(payload)
+        return await asyncio.to_thread(self._blobs.data, payload)
+
+    async def _write(self, work: Callable[[Rows], R]) -> R:
+        try:
+            return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
+        except StoreFailed as error:
+            raise _full(error) from None
+
+    async def _read(self, work: Callable[[Rows], R]) -> R:
+        try:
+            return await asyncio.wrap_future(self._store.read(work))
+        except StoreFailed as error:
+            raise _full(error) from None
+
+
+def _note(rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
+    """Write what a job has become, and that it has."""
+    rows.put(job, result)
+    wished = job.status is Status.RUNNING and job.cancel_requested_at == now
+    rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), job.error or b"")
+    return job
+
+
+def _owned(rows: Rows, job_id: str, principal: str) -> Job:
+    job = rows.get(job_id)
+    if job is None or job.principal != principal:
+        raise NotFound(f"There is no job {job_id[:64]!r}.")
+    return job
+
+
+def _after(now: float, seconds: float) -> float | None:
+    return None if seconds == inf else now + seconds
+
+
+def _full(error: StoreFailed) -> StorageFull:
+    return StorageFull("Jobs cannot be stored at the moment. Retry shortly.", {"Retry-After": "5"}, log=str(error))

@@ -1,0 +1,83 @@
+"""The tables of the embedded store, version by version. A released version never changes; a new one is added below."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from litgen_runtime.errors import StartupError
+
+_VERSIONS = (
+    """
+    CREATE TABLE jobs (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        endpoint TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        not_before REAL NOT NULL,
+        input_bytes INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        fence INTEGER NOT NULL,
+        retries INTEGER NOT NULL,
+        start_by REAL,
+        cancel_at REAL,
+        cancel_requested_at REAL,
+        started_at REAL,
+        finished_at REAL,
+        keep_until REAL,
+        error BLOB,
+        progress REAL,
+        note TEXT,
+        is_gone INTEGER NOT NULL
+    );
+    CREATE INDEX jobs_waiting ON jobs (endpoint, not_before, seq) WHERE status = 'queued';
+    CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
+    CREATE INDEX jobs_start_by ON jobs (start_by) WHERE status = 'queued' AND start_by IS NOT NULL;
+    CREATE INDEX jobs_cancel_at ON jobs (cancel_at) WHERE status IN ('queued', 'running') AND cancel_at IS NOT NULL;
+    CREATE INDEX jobs_old ON jobs (keep_until) WHERE keep_until IS NOT NULL;
+    CREATE INDEX jobs_owned ON jobs (principal, seq);
+    CREATE TABLE payloads (
+        job INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        data BLOB,
+        file TEXT,
+        PRIMARY KEY (job, kind)
+    );
+    CREATE TABLE keys (
+        principal TEXT NOT NULL,
+        route TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        job INTEGER NOT NULL,
+        PRIMARY KEY (principal, route, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX keys_of ON keys (job);
+    CREATE TABLE events (
+        job INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        at REAL NOT NULL,
+        kind TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (job, number)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
+    """Give a database the tables of this version, all or nothing.
+
+    Raises:
+        StartupError: a later version has written it.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > len(_VERSIONS):
+        raise StartupError(
+            f"{path} was written by a later version of the runtime (schema {found}; this one knows {len(_VERSIONS)}). "
+            "Start that version again, or give jobs.store another file."
+        )
+    for number, script in enumerate(_VERSIONS[found:], start=found + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;")
