@@ -6,7 +6,8 @@ The device asks for a batch when it is free, and gets what has arrived by then:
 * fewer: when the oldest has waited ``max_wait_s`` (``window``);
 * fewer, and the recent arrivals do not promise company within the window: at once (``alone``).
 
-What was cancelled or has expired is dropped at that moment, and only then.
+What was cancelled or has expired is dropped at that moment, and only then. Patient items take the places that others
+leave.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from enum import IntEnum
+from itertools import chain
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
@@ -71,40 +73,42 @@ class Batcher(Generic[K, T]):
         self._max_wait_s = max_wait_s
         self._max_weight = max_weight
         self._waiting: OrderedDict[K, _Waiting[T]] = OrderedDict()
+        self._patient: OrderedDict[K, _Waiting[T]] = OrderedDict()
         self._cancelled: list[K] = []
         self._gaps: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
         self._last_arrival = -inf
         self._device_busy = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._patient)
 
-    def add(self, key: K, item: T, now: float, deadline: float, weight: float = 0.0) -> None:
+    def add(self, key: K, item: T, now: float, deadline: float, weight: float = 0.0, *, patient: bool = False) -> None:
         """Take an item that arrived ``now`` and is worthless after ``deadline`` (``inf``: never)."""
-        in_company = self._device_busy or bool(self._waiting)
+        in_company = self._device_busy or bool(self)
         self._gaps.append(now - self._last_arrival if in_company else inf)
         self._last_arrival = now
-        self._waiting[key] = _Waiting(item, now, deadline, weight)
+        waiting = self._patient if patient else self._waiting
+        waiting[key] = _Waiting(item, now, deadline, weight)
 
     def cancel(self, key: K) -> None:
         """Take an unwanted item out; the next poll names it among the dropped. Unknown keys are fine."""
-        if self._waiting.pop(key, None) is not None:
+        if self._taken(key) is not None:
             self._cancelled.append(key)
 
     def take_back(self, key: K) -> bool:
         """Take an item out again; False if it is not here."""
-        return self._waiting.pop(key, None) is not None
+        return self._taken(key) is not None
 
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
         self._device_busy = False
         ready, expired, full = self._next(now)
         for key in expired:
-            del self._waiting[key]
+            self._taken(key)
         dropped, self._cancelled = self._cancelled + expired, []
         if not ready:
             return Poll(dropped)
-        closes_at = self._waiting[ready[0]].arrived + self._max_wait_s
+        closes_at = (self._waiting or self._patient)[ready[0]].arrived + self._max_wait_s
         if full:
             reason = Reason.FULL
         elif closes_at <= now:
@@ -114,15 +118,18 @@ class Batcher(Generic[K, T]):
         else:
             return Poll(dropped, wake_at=closes_at)
         self._device_busy = True
-        items = [(key, self._waiting.pop(key).item) for key in ready]
+        items = [(key, waiting.item) for key in ready if (waiting := self._taken(key)) is not None]
         return Poll(dropped, Batch(items, reason))
 
+    def _taken(self, key: K) -> _Waiting[T] | None:
+        return self._waiting.pop(key, None) or self._patient.pop(key, None)
+
     def _next(self, now: float) -> tuple[list[K], list[K], bool]:
-        """Return the keys of the oldest live items, those found expired before them, and whether no more fit."""
+        """Return the keys of the next live items, those found expired before them, and whether no more fit."""
         ready: list[K] = []
         expired: list[K] = []
         weight = 0.0
-        for key, waiting in self._waiting.items():
+        for key, waiting in chain(self._waiting.items(), self._patient.items()):
             if waiting.deadline <= now:
                 expired.append(key)
                 continue

@@ -9,10 +9,12 @@
         ├── InvalidJSON            400 invalid-json
         ├── InvalidForm            400 invalid-form
         ├── InvalidHeader          400 invalid-header
+        ├── InvalidQuery           400 invalid-query
         ├── Unauthorized           401 unauthorized
         ├── NotFound               404 not-found
         ├── MethodNotAllowed       405 method-not-allowed
         ├── ClientTooSlow          408 client-too-slow
+        ├── JobCanceled            409 job-canceled
         ├── JobFinished            409 job-finished
         ├── JobUnfinished          409 job-not-finished
         ├── JobGone                410 job-expired
@@ -37,6 +39,7 @@
         ├── Draining               503 draining
         ├── DeadlineExceeded       504 timeout
         ├── Hopeless               504 no-time-left
+        ├── JobExpired             504 job-not-started
         ├── RunTooLong             504 run-too-long
         ├── CannotStore            507 cannot-store
         └── HTTPError              the status that the owner's code chose
@@ -153,6 +156,12 @@ class Unauthorized(RequestError):
     status, code, title = 401, "unauthorized", "A valid key is needed"
 
 
+class InvalidQuery(RequestError):
+    """A query parameter is not what it is to be."""
+
+    status, code, title = 400, "invalid-query", "A query parameter is invalid"
+
+
 class NotFound(RequestError):
     """Nothing lives at this path."""
 
@@ -187,6 +196,18 @@ class JobGone(RequestError):
     """The job has ended, and its result is not kept any longer."""
 
     status, code, title = 410, "job-expired", "The job is not kept any longer"
+
+
+class JobCanceled(RequestError):
+    """The job was canceled."""
+
+    status, code, title = 409, "job-canceled", "The job was canceled"
+
+
+class JobExpired(RequestError):
+    """The job did not begin in time."""
+
+    status, code, title = 504, "job-not-started", "The job did not begin in time"
 
 
 class PayloadTooLarge(RequestError):

@@ -22,6 +22,7 @@ class Load:
     max_size: int
     waiting: int = 0  # sent, not known to run
     running: int = 0
+    patient: int = 0  # sent, not known to run, and behind all others there
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
     reserved: bool = False  # kept free for a request that has to run alone
     retired: bool = False  # gets no more requests
@@ -31,12 +32,19 @@ class Load:
     @property
     def held(self) -> int:
         """Requests that are with the worker."""
-        return self.waiting + self.running
+        return self.waiting + self.running + self.patient
 
     @property
     def is_full(self) -> bool:
         """Whether it has all that it may hold; one request alone it may hold in any case."""
-        return self.held >= self.credit or self.held_bytes >= self.max_bytes
+        return self.waiting + self.running >= self.credit or self.held_bytes >= self.max_bytes
+
+    @property
+    def room(self) -> int:
+        """How many patient requests it may get."""
+        if self.reserved or self.retired or self.held_bytes >= self.max_bytes:
+            return 0
+        return max(0, self.credit - self.held)
 
     @property
     def credit(self) -> int:
@@ -51,21 +59,27 @@ class Load:
         """What comes before one more request here, the least first: batches, then how far the last one is filled."""
         return (self.running > 0) + self.waiting // self.max_size, -(self.waiting % self.max_size)
 
-    def send(self, size: int) -> None:
+    def send(self, size: int, *, patient: bool = False) -> None:
         """One request goes to the worker, with a body of so many bytes."""
-        self.waiting += 1
         self.held_bytes += size
+        if patient:
+            self.patient += 1
+        else:
+            self.waiting += 1
 
-    def start(self, count: int) -> None:
-        """The worker has taken a batch."""
-        self.waiting -= count
+    def start(self, count: int, patient: int = 0) -> None:
+        """The worker has taken a batch, with so many patient ones in it."""
+        self.waiting -= count - patient
+        self.patient -= patient
         self.running += count
 
-    def finish(self, size: int, run_s: float, *, started: bool) -> None:
+    def finish(self, size: int, run_s: float, *, started: bool, patient: bool = False) -> None:
         """One request has been answered, after ``run_s`` seconds in its batch (0: it never ran)."""
         self.held_bytes -= size
         if started:
             self.running -= 1
+        elif patient:
+            self.patient -= 1
         else:
             self.waiting -= 1
         if run_s > 0.0:

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher import refusals
@@ -20,9 +20,9 @@ from litgen_runtime.dispatcher.forecast import Forecast
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.quarantine import Quarantine, digest
 from litgen_runtime.dispatcher.rate import DrainRate
-from litgen_runtime.dispatcher.recall import LONG_S, to_take_back, uneven
+from litgen_runtime.dispatcher.recall import Recalls
 from litgen_runtime.dispatcher.stats import Stats
-from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.dispatcher.ticket import NotRun, Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
 from litgen_runtime.dispatcher.watch import Watch
 from litgen_runtime.errors import RequestError
@@ -49,7 +49,9 @@ class Dispatcher:
         self.name = name
         self.stats = Stats()
         self.streams = settings.streaming is not None
-        self.max_size = _at_once(settings)
+        self.max_size = settings.at_once
+        self.tells_starts = settings.announces
+        self.on_room: Callable[[], None] | None = None  # told when a patient request may be sent
         self.max_bytes = settings.queue.max_bytes
         self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
@@ -59,8 +61,8 @@ class Dispatcher:
         self._quarantine = Quarantine(settings.quarantine_s, digest)
         self._lines: dict[Load, WorkerLine] = {}
         self._watch = Watch(settings, self._lines, kill)
+        self._recalls = Recalls(self._lines, self._waiting)
         self._pump_due = False
-        self._evening = False
         self._forecast = Forecast()
         self._rate = DrainRate(time.monotonic())
 
@@ -125,6 +127,43 @@ class Dispatcher:
             self._send(line, [ticket], now)
         return ticket
 
+    @property
+    def room(self) -> int:
+        """How many patient requests workers have room for: none while a client's request waits."""
+        return 0 if self._waiting else sum(load.room for load in self._lines)
+
+    def run_behind(self, bodies: Sequence[bytes]) -> list[Ticket]:
+        """Send patient requests to workers, behind all others there.
+
+        One that cannot run, or that its worker gives back, has the outcome ``NotRun``.
+
+        Args:
+            bodies: at most as many as there is room.
+        """
+        now = time.monotonic()
+        tickets = []
+        outgoing: dict[WorkerLine, list[Ticket]] = {}
+        for body in bodies:
+            ticket = Ticket(next(self._ids), body, now, _NEVER, _NEVER, len(body), patient=True)
+            tickets.append(ticket)
+            seconds = self._quarantine.holds(body, now)
+            load = max(self._lines, key=lambda load: load.room, default=None)
+            if seconds is not None:
+                ticket.settle(refusals.quarantined(self.name, seconds))
+            elif load is None or load.retired:
+                ticket.settle(NotRun())
+            else:
+                line = self._lines[load]
+                line.hold(ticket, now)
+                outgoing.setdefault(line, []).append(ticket)
+        self._ship(outgoing)
+        return tickets
+
+    def stop(self, ticket: Ticket) -> None:
+        """Take a patient request back, or tell it to stop; its outcome follows."""
+        if ticket.is_open and ticket.line is not None:
+            ticket.line.cancel([ticket])
+
     def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
         """Let the quarantine tell bodies apart by something else than all their bytes."""
         self._quarantine.key_of = key_of
@@ -169,13 +208,18 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
-        self._even_out_soon()
+        self._offer_room()
+        self._recalls.soon()
 
     def leave(self, line: WorkerLine) -> None:
         """A worker is gone: what it ran is run again alone or answered, what it had not begun waits again."""
         self._lines.pop(line.load, None)
         ran = line.suspects(time.monotonic()) if self._settings.repeatable else line.running()
-        self._waiting.put_back(t for t in line.tickets.values() if t.is_open and t not in ran)
+        rest = [ticket for ticket in line.tickets.values() if ticket.is_open and ticket not in ran]
+        self._waiting.put_back(ticket for ticket in rest if not ticket.patient)
+        for ticket in rest:
+            if ticket.patient:
+                ticket.settle(NotRun())
         line.tickets.clear()
         for ticket in ran:
             self._after_death(ticket, alone=len(ran) == 1, too_long=ticket in (line.doomed or ()))
@@ -207,20 +251,12 @@ class Dispatcher:
         if self._waiting:
             self._pump_soon()
         elif not line.load.held:
-            self._even_out_soon()
+            self._recalls.soon()
+        self._offer_room()
 
-    def _even_out_soon(self) -> None:
-        """Look in a moment whether one worker has nothing to do while requests wait behind another's long run."""
-        if not self._evening and len(self._lines) > 1 and uneven(self._lines.values()):
-            self._evening = True
-            self._loop.call_later(LONG_S, self._even_out)
-
-    def _even_out(self) -> None:
-        self._evening = False
-        if not self._waiting:
-            for line, tickets in to_take_back(self._lines.values(), time.monotonic()):
-                line.recall(tickets)
-        self._even_out_soon()
+    def _offer_room(self) -> None:
+        if self.on_room is not None and self.room:
+            self.on_room()
 
     def _feed(self, line: WorkerLine, frame: Frame) -> None:
         self.stats.items += frame.records
@@ -275,6 +311,9 @@ class Dispatcher:
                 continue
             line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
+        self._ship(outgoing)
+
+    def _ship(self, outgoing: Mapping[WorkerLine, list[Ticket]]) -> None:
         for line, tickets in outgoing.items():
             line.send(tickets)
         if outgoing:
@@ -307,7 +346,9 @@ class Dispatcher:
 
     def _settle_dropped(self, ticket: Ticket) -> None:
         """Answer what a worker has stopped or left out, though its client still waits; what it gave back goes first."""
-        if ticket.is_open and ticket.recalled:
+        if ticket.is_open and ticket.patient and not ticket.told:
+            ticket.settle(NotRun())
+        elif ticket.is_open and ticket.recalled:
             ticket.line = ticket.sent = ticket.started = None
             self._waiting.put_back([ticket])
         elif ticket.is_open and ticket.started is not None:
@@ -353,10 +394,3 @@ class Dispatcher:
             ticket.start_by = ticket.deadline  # it has begun in time once
             ticket.line = ticket.sent = ticket.started = None
             self._waiting.suspect(ticket)
-
-
-def _at_once(settings: EndpointSettings) -> int:
-    """Return how many requests one worker runs together."""
-    if settings.streaming:
-        return settings.streaming.max_streams
-    return settings.batching.max_size if settings.batching else 1

@@ -38,6 +38,7 @@ class Owner(Protocol):
     max_size: int
     max_bytes: int
     streams: bool
+    tells_starts: bool
 
     def join(self, line: WorkerLine) -> None:
         """A worker has finished loading."""
@@ -76,7 +77,7 @@ class WorkerLine(asyncio.Protocol):
         self.answered = 0
         self.ending = False  # the worker has said that it runs nothing more
         self._retired: Callable[[], None] | None = None
-        self._tells_starts = owner.streams or owner.max_size > 1
+        self._tells_starts = owner.tells_starts
         self._free_since = 0.0
         self._owner = owner
         self._loaded = loaded
@@ -125,18 +126,19 @@ class WorkerLine(asyncio.Protocol):
         """Note that a request goes to this worker."""
         ticket.line, ticket.sent, ticket.told, ticket.recalled = self, now, False, False
         self.tickets[ticket.id] = ticket
-        self.load.send(len(ticket.body))
+        self.load.send(len(ticket.body), patient=ticket.patient)
 
     def start(self, keys: list[int], now: float) -> None:
         """The worker has formed a batch of these."""
-        self.load.start(len(keys))
+        self.load.start(len(keys), sum(self.tickets[key].patient for key in keys) if self.load.patient else 0)
         for key in keys:
             self.tickets[key].started = now
 
     def finish(self, result: Result, now: float) -> Ticket:
         """Take a request's answer; its place is free."""
         ticket = self.tickets.pop(result.id)
-        self.load.finish(len(ticket.body), result.run_s, started=self._tells_starts and ticket.started is not None)
+        started = self._tells_starts and ticket.started is not None
+        self.load.finish(len(ticket.body), result.run_s, started=started, patient=ticket.patient)
         if result.status != DROPPED:
             self.lag_s = now - max(ticket.sent or now, self._free_since) - result.run_s
             self._free_since = now
@@ -196,7 +198,7 @@ class WorkerLine(asyncio.Protocol):
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""
         if self._transport is not None:
-            self._transport.writelines(pack_runs([Run(t.id, t.start_by, t.body) for t in tickets]))
+            self._transport.writelines(pack_runs([Run(t.id, t.start_by, t.body, t.patient) for t in tickets]))
 
     def cancel(self, tickets: list[Ticket]) -> None:
         """Say that nobody waits for these any more."""

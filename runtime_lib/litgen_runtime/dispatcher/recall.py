@@ -1,16 +1,48 @@
-"""Taking back what waits behind a long run while another worker has nothing to do: a pure core.
+"""Taking back what waits behind a long run while another worker has nothing to do.
 
 A worker gets what it runs next ahead of time, when nobody can know how long its present run will be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+import time
+from collections.abc import Collection, Mapping
 
+from litgen_runtime.dispatcher.assign import Load
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.dispatcher.waiting import Waiting
 
 LONG_S = 0.02  # how long a run is let go on, and how often is looked; far more than it takes to give back
+
+
+class Recalls:
+    """One endpoint's.
+
+    Args:
+        lines: its workers.
+        waiting: what no worker holds: whoever has nothing to do takes that first.
+    """
+
+    def __init__(self, lines: Mapping[Load, WorkerLine], waiting: Waiting) -> None:
+        self._lines = lines
+        self._waiting = waiting
+        self._loop = asyncio.get_running_loop()
+        self._due = False
+
+    def soon(self) -> None:
+        """Look in a moment whether one worker has nothing to do while requests wait behind another's long run."""
+        if not self._due and len(self._lines) > 1 and uneven(self._lines.values()):
+            self._due = True
+            self._loop.call_later(LONG_S, self._look)
+
+    def _look(self) -> None:
+        self._due = False
+        if not self._waiting:
+            for line, tickets in to_take_back(self._lines.values(), time.monotonic()):
+                line.recall(tickets)
+        self.soon()
 
 
 def uneven(lines: Collection[WorkerLine]) -> bool:

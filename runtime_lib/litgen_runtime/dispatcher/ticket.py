@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from litgen_runtime.dispatcher.line import WorkerLine
 
 
+class NotRun(Exception):
+    """The outcome of a patient request that has not run to an end; it may be sent again."""
+
+
 @dataclass(eq=False, slots=True)
 class Ticket:
     """What the dispatcher knows of a request.
@@ -37,6 +41,7 @@ class Ticket:
     started: float | None = None
     recalled: bool = False  # its worker has been asked to give it back
     told: bool = False  # to stop, since its run takes too long
+    patient: bool = False  # no client waits: others go first, and what does not run goes back to where it came from
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 
     @property

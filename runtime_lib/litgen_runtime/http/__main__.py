@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -35,9 +35,12 @@ from litgen_runtime.http.spool import Spool
 from litgen_runtime.http.streaming import StreamDoor
 from litgen_runtime.http.workers import Workers
 from litgen_runtime.imports import resolve_types
-from litgen_runtime.settings import Settings
+from litgen_runtime.settings import EndpointSettings, Settings
 from litgen_runtime.tracebacks import describe
 from litgen_runtime.transport.control import BEAT_S, Control
+
+if TYPE_CHECKING:
+    from litgen_runtime.http.job_side import JobSide
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +73,14 @@ class HttpProcess:
         self._crowd = Crowd(within_descriptors(settings.service.max_connections))
         self._site = Site(settings)
         probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s)
+        self._types = {name: _types(name, endpoint) for name, endpoint in settings.endpoints.items()}
+        self._jobs = self._open_jobs()
         self._door_of = dict(self._doors())
         self._lanes: dict[bytes, Door] = {}
         if not self._site.may_have_middleware:
             self._open_lanes()
-        front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle)
+        jobs = self._jobs.api if self._jobs else None
+        front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle, jobs)
         self._server = Server(front, settings.service, self._crowd, self._lanes, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -88,10 +94,14 @@ class HttpProcess:
 
     async def run(self, listener: socket.socket, early: list[dict[str, Any]]) -> None:
         """Serve until the supervisor says ``exit`` or is gone; ``early`` is what it has said already."""
+        if self._jobs is not None:
+            await self._jobs.desk.open()
         self._take(early)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._obey)
         await self._server.serve([listener])
+        if self._jobs is not None:
+            await self._jobs.desk.close()
         loop.remove_reader(self._control.fileno())
 
     def _routes(self, doors: Mapping[str, Door]) -> dict[str, App]:
@@ -101,21 +111,28 @@ class HttpProcess:
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))
         return routes
 
+    def _open_jobs(self) -> JobSide | None:
+        """Open the store, if any endpoint takes jobs."""
+        if not any(endpoint.jobs for endpoint in self._settings.endpoints.values()):
+            return None
+        from litgen_runtime.http.job_side import JobSide
+
+        result_types = {name: answer_type for name, (_, answer_type) in self._types.items()}
+        return JobSide(self._settings, self._dispatchers, result_types, self._lifecycle)
+
     def _doors(self) -> Iterator[tuple[str, Door]]:
         """Yield each endpoint's door, by path."""
         spool = cache(lambda: _spool(self._folder))
         for name, endpoint in self._settings.endpoints.items():
-            key, dispatcher, answer_type = f"endpoints.{name}", self._dispatchers[name], endpoint.response_type
-            request, response = resolve_types(key, endpoint.request, endpoint.response, answer_type)
+            dispatcher, (request, answer_type) = self._dispatchers[name], self._types[name]
             may_enter = partial(admit, self._lifecycle, name)
             reader = reader_for(request, dispatcher, self._settings.service, spool, may_enter)
             if endpoint.streaming:
                 yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, endpoint.streaming.keep_alive_s)
-            elif response is bytes:
-                answer_type = answer_type or "application/octet-stream"
-                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type)
+            elif self._jobs and endpoint.jobs:
+                yield endpoint.path, self._jobs.door(dispatcher, reader, answer_type)
             else:
-                yield endpoint.path, Door(dispatcher, reader, self._lifecycle)
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type)
 
     def _open_lanes(self) -> None:
         """Let requests take the short way, unless the owner's middleware has to see them."""
@@ -163,6 +180,8 @@ class HttpProcess:
         self._lifecycle.draining = True
         await asyncio.sleep(choices.delay_s)
         self._lifecycle.refusing = True
+        if self._jobs is not None:
+            self._jobs.desk.stop()
         began, cut = time.monotonic(), 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
             cut = self._server.cut() + sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
@@ -180,6 +199,13 @@ class HttpProcess:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _types(name: str, endpoint: EndpointSettings) -> tuple[Any, str]:
+    """Return an endpoint's request type, and the media type of its results."""
+    given = endpoint.response_type
+    request, response = resolve_types(f"endpoints.{name}", endpoint.request, endpoint.response, given)
+    return request, given or ("application/octet-stream" if response is bytes else "application/json")
 
 
 def _spool(folder: str) -> Spool:

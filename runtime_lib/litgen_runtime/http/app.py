@@ -22,13 +22,22 @@ class Front:
         routes: apps by exact path: the endpoints' doors, the shutdown API.
         site: everything else, and the middleware of the owner's ``configure`` around it and the routes.
         lifecycle: told of what the site answers; the other routes tell it themselves.
+        jobs: answers below /v1/jobs, if there are any.
     """
 
-    def __init__(self, probes: Mapping[str, App], routes: Mapping[str, App], site: Site, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self,
+        probes: Mapping[str, App],
+        routes: Mapping[str, App],
+        site: Site,
+        lifecycle: Lifecycle,
+        jobs: App | None = None,
+    ) -> None:
         self._probes = probes
         self._routes = routes
         self._app: App | None = None if site.may_have_middleware else self._route
         self._site = site
+        self._jobs = jobs
         self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +57,10 @@ class Front:
             await send_problem(send, InternalError("The service failed on this request."), request_id)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._routes.get(scope["path"], self._elsewhere)(scope, receive, send)
+        app = self._routes.get(scope["path"], self._elsewhere)
+        if app == self._elsewhere and self._jobs is not None and (scope["path"] + "/").startswith("/v1/jobs/"):
+            app = self._jobs
+        await app(scope, receive, send)
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the site answer, with a request id on everything that it says."""

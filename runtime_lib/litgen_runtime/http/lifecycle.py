@@ -145,6 +145,14 @@ class Lifecycle:
         if not self.in_flight:
             self._idle.set()
 
+    def count(self, change: int) -> None:
+        """So many jobs more, or fewer, run: they are in flight, whoever asked for them has gone."""
+        self.in_flight += change
+        if self.in_flight:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
     async def idle(self, timeout_s: float) -> bool:
         """Wait until nothing is in flight; False when the time was over first."""
         if not self.in_flight:

@@ -96,8 +96,8 @@ class Ledger:
         self._rules = rules
         self.backlogs = backlogs
         self._clock = clock
+        self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
-        self.on_change: Callable[[Job], None] = lambda job: None
 
     async def recover(self) -> None:
         """Take up what an earlier process left: what ran when it ended waits again, or has failed."""
@@ -304,8 +304,8 @@ class Ledger:
         """Return what has happened to a job since."""
         return await self._read(lambda rows: rows.events(job_id, after, limit))
 
-    async def sweep(self) -> Sequence[Job]:
-        """End what waits past its time, delete what is old, a little at a time; return what runs past its time."""
+    async def sweep(self) -> None:
+        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time."""
         now = self._clock()
 
         def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None]]:
@@ -332,7 +332,6 @@ class Ledger:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
-        return [job for job in over if not job.is_terminal]
 
     async def _kept(self, name: str, content_type: str, data: bytes) -> Payload:
         try:

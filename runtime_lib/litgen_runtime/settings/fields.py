@@ -43,6 +43,16 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False, descripti
 PositiveSeconds = Annotated[
     float, Field(gt=0, le=86_400, allow_inf_nan=False, description="seconds, more than 0, at most 86400")
 ]
+JobSeconds = Annotated[
+    float, Field(gt=0, le=31_536_000, allow_inf_nan=False, description="seconds, more than 0, at most 31536000")
+]
+StoreUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^sqlite:///[^?#\x00]+$",
+        description='"sqlite:///" and a file, relative to service.toml\'s folder, such as "sqlite:///var/jobs.db"',
+    ),
+]
 Timeout = Annotated[
     Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None,
     BeforeValidator(_timeout),

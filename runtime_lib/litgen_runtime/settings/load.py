@@ -48,7 +48,8 @@ def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mappin
         _put(raw, key.split("."), value[1], value[0])
     for dotted, value in (overrides or {}).items():
         _put(raw, dotted.split("."), value, "the command line")
-    return validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
+    settings = validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
+    return settings.within(path.absolute().parent)
 
 
 def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | None = None) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,12 +13,14 @@ from litgen_runtime.settings.fields import (
     Bytes,
     Devices,
     EndpointName,
+    JobSeconds,
     MediaType,
     Memory,
     Name,
     PositiveSeconds,
     Reference,
     Seconds,
+    StoreUrl,
     Threads,
     Timeout,
     UrlPath,
@@ -155,6 +158,7 @@ class EndpointSettings(_Table):
     run_limit_s: AutoTimeout = "auto"
     kill_grace_s: Seconds = 2.0
     repeatable: Annotated[bool, Field(description="true or false")] = True
+    jobs: Annotated[bool, Field(description="true or false")] = False
     quarantine_s: Timeout = 600.0
     workers: WorkerSettings = WorkerSettings()
     batching: BatchingSettings | None = Field(None, description="a table with max_size, max_wait_s, max_weight")
@@ -167,8 +171,22 @@ class EndpointSettings(_Table):
         limit_s = self.timeout_s if self.run_limit_s == "auto" else self.run_limit_s
         return float("inf") if limit_s is None else limit_s
 
+    @property
+    def at_once(self) -> int:
+        """How many requests one worker runs together."""
+        if self.streaming:
+            return self.streaming.max_streams
+        return self.batching.max_size if self.batching else 1
+
+    @property
+    def announces(self) -> bool:
+        """Whether its workers say of each run that it begins: where the order of arrival does not tell."""
+        return self.jobs or self.streaming is not None or (self.batching is not None and self.batching.max_size > 1)
+
     @model_validator(mode="after")
     def _kind(self) -> EndpointSettings:
+        if self.jobs and self.streaming:
+            raise _advice("jobs", True, "no such key beside streaming", "Remove one of the two")
         if self.batching and self.streaming:
             raise _advice("batching", "a table", "no such table beside streaming", "Remove one of the two")
         return self
@@ -193,6 +211,23 @@ class ShutdownSettings(_Table):
     api: Annotated[bool, Field(description="true or false")] = False
 
 
+class JobsSettings(_Table):
+    """[jobs]: work that is accepted now and done later, for endpoints with ``jobs = true``."""
+
+    store: StoreUrl = "sqlite:///var/jobs.db"
+    max_attempts: Annotated[int, Field(ge=1, le=100, description="a whole number of attempts, 1 to 100")] = 3
+    max_waiting: Annotated[int, Field(ge=1, le=10**7, description="a whole number of jobs, 1 to 10000000")] = 100_000
+    max_waiting_bytes: Memory = 1_000_000_000
+    max_waiting_s: Timeout = 86_400.0
+    keep_s: JobSeconds = 86_400.0
+    remember_s: JobSeconds = 604_800.0
+
+    @property
+    def path(self) -> str:
+        """The file of the store, as it is given."""
+        return self.store.removeprefix("sqlite:///")
+
+
 class Settings(_Table):
     """A whole service."""
 
@@ -201,6 +236,12 @@ class Settings(_Table):
         min_length=1, description="at least one table [endpoints.NAME]"
     )
     shutdown: ShutdownSettings = ShutdownSettings()
+    jobs: JobsSettings = JobsSettings()
+
+    def within(self, folder: Path) -> Settings:
+        """Return these choices with paths that are relative to a folder told in full."""
+        store = f"sqlite:///{folder / self.jobs.path}"
+        return self.model_copy(update={"jobs": self.jobs.model_copy(update={"store": store})})
 
     @model_validator(mode="after")
     def _paths(self) -> Settings:

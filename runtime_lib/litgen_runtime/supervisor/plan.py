@@ -70,4 +70,5 @@ def _spec(worker_id: int, name: str, endpoint: EndpointSettings, device: str, in
         gpu_memory_fraction=choices.gpu_memory_fraction if device.startswith("cuda") else None,
         threads=None if choices.threads == "auto" else choices.threads,
         repeatable=endpoint.repeatable,
+        announces=endpoint.announces,
     )

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 _HEADER = struct.Struct("<QBI")  # bytes that follow, kind, number of records
-_RUN = struct.Struct("<QdI")  # id, deadline, body size
+_RUN = struct.Struct("<QdI?")  # id, deadline, body size, whether it is patient
 _RESULT = struct.Struct("<QHfI")  # id, status, seconds run, body size
 _ID = struct.Struct("<Q")
 _AMOUNT = struct.Struct("<QI")  # id, bytes
@@ -42,11 +42,15 @@ class Frame(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One request on its way to a worker. ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none."""
+    """One request on its way to a worker.
+
+    ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none; one that is ``patient`` lets all others go first.
+    """
 
     id: int
     deadline: float
     body: bytes | memoryview
+    patient: bool = False
 
 
 class Result(NamedTuple):
@@ -71,7 +75,7 @@ def cost_of(item: bytes) -> int:
 
 def pack_runs(runs: Sequence[Run]) -> list[bytes]:
     """Return the buffers of one RUN frame."""
-    records = [_RUN.pack(run.id, run.deadline, len(run.body)) for run in runs]
+    records = [_RUN.pack(run.id, run.deadline, len(run.body), run.patient) for run in runs]
     return _packed(Kind.RUN, records, [bytes(run.body) for run in runs])
 
 
@@ -95,8 +99,8 @@ def unpack_runs(frame: Frame) -> list[Run]:
     """Return the requests of a RUN frame, whose bodies are parts of it: a large one is not copied here."""
     start = frame.records * _RUN.size
     runs = []
-    for key, deadline, size in _RUN.iter_unpack(frame.payload[:start]):
-        runs.append(Run(key, deadline, frame.payload[start : start + size]))
+    for key, deadline, size, patient in _RUN.iter_unpack(frame.payload[:start]):
+        runs.append(Run(key, deadline, frame.payload[start : start + size], patient))
         start += size
     return runs
 

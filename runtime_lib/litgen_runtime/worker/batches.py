@@ -34,7 +34,7 @@ class Batches:
         self._outbox = outbox
         self._closed = False
         self._run_s = 0.0
-        self._announces = spec.max_size > 1
+        self._announces = spec.announces
         self._repeatable = spec.repeatable
 
     def add(self, arrivals: Sequence[Arrival]) -> None:

@@ -11,12 +11,13 @@ from litgen_runtime.batching import Batcher, Poll
 
 
 class Arrival(NamedTuple):
-    """One decoded request. ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none."""
+    """One decoded request. ``deadline`` is CLOCK_MONOTONIC seconds, ``inf`` for none; see ``Run`` for ``patient``."""
 
     id: int
     request: Any
     deadline: float
     weight: float
+    patient: bool = False
 
 
 class Inbox:
@@ -41,8 +42,8 @@ class Inbox:
         """Take decoded requests."""
         now = time.monotonic()
         with self._lock:
-            for key, request, deadline, weight in arrivals:
-                self._batcher.add(key, request, now, deadline, weight)
+            for key, request, deadline, weight, patient in arrivals:
+                self._batcher.add(key, request, now, deadline, weight, patient=patient)
 
     def cancel(self, keys: Sequence[int]) -> None:
         """Take out requests that nobody waits for."""

@@ -168,7 +168,7 @@ class Line:
         for run in unpack_runs(frame):
             try:
                 request = self._codec.decode(run.body)
-                yield Arrival(run.id, request, run.deadline, self._weigh(request))
+                yield Arrival(run.id, request, run.deadline, self._weigh(request), run.patient)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise anything
                 self._outbox.put_aside(failure(run.id, 0.0, error))
 

@@ -25,6 +25,7 @@ class WorkerSpec:
     gpu_memory_fraction: float | None
     threads: int | None
     repeatable: bool
+    announces: bool  # each run, as it begins
 
     @property
     def label(self) -> str:

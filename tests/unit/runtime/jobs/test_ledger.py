@@ -83,7 +83,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """A client asks, perhaps again."""
         waiting = [self.known[each] for each in self.those(Status.QUEUED)]
         size = sum(len(each.body) for each in waiting)
-        earlier = {known.key: (job_id, known) for job_id, known in self.known.items() if known.key}.get(key)
+        earlier = {known.key: (job_id, known) for job_id, known in self.known.items() if known.key}.get(key or "")
         wish = Wish("embed", "alice", body, "application/json", key)
         if len(waiting) >= BOUND.jobs or (waiting and size + len(body) > BOUND.bytes):
             with pytest.raises(QueueFull):

@@ -1,0 +1,102 @@
+"""What clients are told of jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from litgen_runtime.errors import JobCanceled, JobExpired, RequestError
+from litgen_runtime.http.messages import Answer, Scope, header
+from litgen_runtime.jobs.ledger import Ledger
+from litgen_runtime.jobs.record import Job, Status
+
+_INLINE_BYTES = 20_000
+_POLL_S = "1"
+
+
+class Paper(NamedTuple):
+    """A job as a client sees it. ``members``: the JSON document."""
+
+    job: Job
+    members: dict[str, Any]
+
+    def answer(self, status: int, headers: Mapping[str, str] | None = None) -> Answer:
+        """Return it as an answer that says where it is to be found, and when to look again."""
+        told = {"Location": self.members["urls"]["get"], "Cache-Control": "no-store", **(headers or {})}
+        if not self.job.is_terminal:
+            told["Retry-After"] = _POLL_S
+        return Answer(status, b"application/json", json.dumps(self.members).encode(), told)
+
+
+async def paper_of(ledger: Ledger, job: Job, scope: Scope) -> Paper:
+    """Describe a job, with its result where that is small."""
+    output = None
+    if job.status is Status.SUCCEEDED:
+        content_type, data = await ledger.result(job)
+        if len(data) <= _INLINE_BYTES and content_type.startswith("application/json"):
+            output = json.loads(data)
+    return Paper(job, {**_members(job), "output": output, "urls": _urls(job, scope)})
+
+
+def listed(job: Job, scope: Scope) -> dict[str, Any]:
+    """Describe a job in a list: without its result."""
+    return {**_members(job), "urls": _urls(job, scope)}
+
+
+async def answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that the synchronous call would have had.
+
+    Raises:
+        RequestError: what went wrong; or there is none, since the job was canceled, or expired.
+    """
+    if job.status is Status.SUCCEEDED:
+        content_type, data = await ledger.result(job)
+        return Answer(200, content_type.encode("latin-1"), data, headers or {})
+    raise _error_of(job)
+
+
+def _error_of(job: Job) -> RequestError:
+    if job.status is Status.CANCELED:
+        return JobCanceled("The job was canceled and has no result.")
+    if job.error is not None:
+        return RequestError.from_json(job.error)
+    return JobExpired("The job did not begin within its Job-TTL. Submit it again, or allow more time.")
+
+
+def _members(job: Job) -> dict[str, Any]:
+    error = json.loads(_error_of(job).problem("")) if job.error or job.status is Status.EXPIRED else None
+    if error is not None:
+        del error["request_id"]
+    run_s = job.finished_at - job.started_at if job.finished_at and job.started_at else None
+    return {
+        "id": job.id,
+        "endpoint": job.endpoint,
+        "status": job.status,
+        "attempt": job.attempt,
+        "created_at": _iso(job.created_at),
+        "started_at": _iso(job.started_at),
+        "finished_at": _iso(job.finished_at),
+        "expires_at": _iso(job.keep_until),
+        "cancel_requested_at": _iso(job.cancel_requested_at),
+        "progress": job.progress,
+        "note": job.note,
+        "error": error,
+        "metrics": {
+            "queued_s": None if job.started_at is None else round(job.started_at - job.created_at, 3),
+            "run_s": None if run_s is None else round(run_s, 3),
+        },
+    }
+
+
+def _urls(job: Job, scope: Scope) -> dict[str, str]:
+    host = (header(scope, b"host") or b"").decode("latin-1")
+    base = f"{scope['scheme']}://{host}/v1/jobs/{job.id}" if host else f"/v1/jobs/{job.id}"
+    return {"get": base, "result": f"{base}/result", "events": f"{base}/events", "cancel": f"{base}/cancel"}
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,114 @@
+"""/v1/jobs: asking after jobs, fetching results, canceling, deleting."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
+from litgen_runtime.http.job_papers import answer_of, listed, paper_of
+from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
+from litgen_runtime.jobs.desk import Desk
+from litgen_runtime.jobs.record import Job, Status
+from litgen_runtime.jobs.store import Query
+
+PATH = "/v1/jobs"
+_JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
+_SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_MAX_WAIT_S = 60.0
+_MAX_PAGE = 100
+
+Handler = Callable[[Scope, str, str], Awaitable[Answer]]
+
+
+class JobsApi:
+    """The routes.
+
+    Args:
+        desk: the jobs.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._handlers: dict[tuple[str | None, str], Handler] = {
+            (None, "GET"): self._get,
+            (None, "DELETE"): self._delete,
+            ("result", "GET"): self._result,
+            ("cancel", "POST"): self._cancel,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a ``RequestError`` passes through."""
+        request_id = request_id_of(header(scope, b"x-request-id"))
+        await send_answer(send, await self._answer(scope), request_id)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        path, method = scope["path"], "GET" if scope["method"] == "HEAD" else scope["method"]
+        if path == PATH:
+            _expect(scope, method, ("GET",))
+            return await self._list(scope)
+        match = _JOB.fullmatch(path)
+        if match is None:
+            raise NotFound(f"There is nothing at {path[:200]!r}.")
+        methods = [known for part, known in self._handlers if part == match[2]]
+        if not methods:
+            raise NotFound(f"There is nothing at {path[:200]!r}.")
+        _expect(scope, method, methods)
+        return await self._handlers[match[2], method](scope, match[1], "")
+
+    async def _get(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        job = await self._waited_for(scope, job_id, principal)
+        return (await paper_of(self._desk.ledger, job, scope)).answer(200)
+
+    async def _result(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        job = await self._waited_for(scope, job_id, principal)
+        if job.is_terminal:
+            return await answer_of(self._desk.ledger, job)
+        return (await paper_of(self._desk.ledger, job, scope)).answer(202)
+
+    async def _cancel(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        job = await self._desk.ledger.cancel(job_id, principal)
+        status = 200 if job.status is Status.CANCELED else 202
+        return (await paper_of(self._desk.ledger, job, scope)).answer(status)
+
+    async def _delete(self, _: Scope, job_id: str, principal: str) -> Answer:
+        await self._desk.ledger.delete(job_id, principal)
+        return Answer(204, b"application/json", b"")
+
+    async def _list(self, scope: Scope) -> Answer:
+        values = _query(scope, {"status", "endpoint", "cursor", "limit"})
+        status = values.get("status")
+        if status is not None and status not in set(Status):
+            raise InvalidQuery(f"status is {status[:40]!r}; expected one of {', '.join(Status)}.")
+        limit = values.get("limit", "50")
+        if not limit.isdecimal() or not 1 <= int(limit) <= _MAX_PAGE:
+            raise InvalidQuery(f"limit is {limit[:40]!r}; expected 1 to {_MAX_PAGE}.")
+        query = Query("", Status(status) if status else None, values.get("endpoint"), values.get("cursor"), int(limit))
+        jobs = [job for job in await self._desk.ledger.page(query) if not job.is_gone]
+        cursor = jobs[-1].id if len(jobs) == query.limit else None
+        document = {"jobs": [listed(job, scope) for job in jobs], "next_cursor": cursor}
+        return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
+
+    async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
+        text = _query(scope, {"wait"}).get("wait", "0")
+        if not _SECONDS.fullmatch(text):
+            raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
+        job = await self._desk.ledger.get(job_id, principal)
+        seconds = min(float(text), _MAX_WAIT_S)
+        return await self._desk.changed(job, seconds) if seconds else job
+
+
+def _query(scope: Scope, known: set[str]) -> dict[str, str]:
+    values = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    for name in values:
+        if name not in known:
+            raise InvalidQuery(f"There is no query parameter {name[:40]!r}; known here: {', '.join(sorted(known))}.")
+    return {name: given[-1] for name, given in values.items()}
+
+
+def _expect(scope: Scope, method: str, methods: list[str] | tuple[str, ...]) -> None:
+    if method not in methods:
+        names = ", ".join(methods)
+        raise MethodNotAllowed(f"{scope['path']} answers {names}.", {"Allow": names})

@@ -1,0 +1,88 @@
+"""What the headers of a request say about a job: ``Prefer`` (RFC 7240) and our own."""
+
+from __future__ import annotations
+
+import re
+from math import inf
+from typing import NamedTuple
+
+from litgen_runtime.errors import InvalidHeader
+from litgen_runtime.http.messages import Scope, header
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
+_MAX_WAIT_S = 60.0
+
+
+class Preferences(NamedTuple):
+    """What a client wishes.
+
+    Args:
+        is_async: a job instead of an answer.
+        wait_s: how long it waits for the answer first, in seconds.
+        key: the Idempotency-Key.
+        start_within_s: Job-TTL, the most time in the queue, in seconds.
+        cancel_after_s: Cancel-After, in seconds.
+        retries: False with Job-Retry: none.
+    """
+
+    is_async: bool
+    wait_s: float = 0.0
+    key: str | None = None
+    start_within_s: float = inf
+    cancel_after_s: float = inf
+    retries: bool = True
+
+
+def preferences_of(scope: Scope) -> Preferences:
+    """Read them.
+
+    Raises:
+        InvalidHeader: one of them is not what it is to be.
+    """
+    prefer = _prefer(scope)
+    if "respond-async" not in prefer:
+        return Preferences(is_async=False)
+    wait_s = min(_seconds("Prefer: wait", prefer["wait"], least=0.0), _MAX_WAIT_S) if "wait" in prefer else 0.0
+    key = header(scope, b"idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidHeader("The Idempotency-Key is not 1 to 255 visible ASCII characters, such as a UUID.")
+    retry = (header(scope, b"job-retry") or b"").decode("latin-1").strip().lower()
+    if retry not in ("", "none"):
+        raise InvalidHeader(f"Job-Retry is {retry[:40]!r}; expected none, or no such header.")
+    return Preferences(
+        is_async=True,
+        wait_s=wait_s,
+        key=None if key is None else key.decode("ascii"),
+        start_within_s=_limit(scope, "Job-TTL"),
+        cancel_after_s=_limit(scope, "Cancel-After"),
+        retries=not retry,
+    )
+
+
+def wants_job(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a request may ask for a job; cheap."""
+    return any(name == b"prefer" for name, _ in headers)
+
+
+def _prefer(scope: Scope) -> dict[str, str]:
+    """Return the preferences by lower-case name; of one that is given twice the first counts (RFC 7240, 2)."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name == b"prefer":
+            for part in value.decode("latin-1").split(","):
+                word, _, given = part.split(";")[0].partition("=")
+                found.setdefault(word.strip().lower(), given.strip().strip('"'))
+    return found
+
+
+def _limit(scope: Scope, name: str) -> float:
+    value = header(scope, name.lower().encode())
+    return inf if value is None else _seconds(name, value.decode("latin-1").strip(), least=1e-6)
+
+
+def _seconds(name: str, text: str, least: float) -> float:
+    seconds = float(text) if _SECONDS.fullmatch(text) else -1.0
+    if seconds < least:
+        raise InvalidHeader(f"{name} is {text[:40]!r}; expected seconds, such as 10.")
+    return seconds

@@ -1,0 +1,134 @@
+"""All of a service's jobs: the store, the ledger, and an engine for each endpoint, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from math import inf
+from pathlib import Path
+
+from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.errors import RequestError
+from litgen_runtime.jobs.blobs import Blobs
+from litgen_runtime.jobs.bounds import Backlogs, Bounds
+from litgen_runtime.jobs.engine import Engine
+from litgen_runtime.jobs.ledger import Ledger
+from litgen_runtime.jobs.machine import Rules
+from litgen_runtime.jobs.record import Clock, Job, Status
+from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S = 1.0
+
+
+class Desk:
+    """Where jobs are handed in, asked after, and run.
+
+    Args:
+        settings: the service's choices.
+        dispatchers: of the endpoints, by name.
+        result_types: the media type of each endpoint's results.
+        running: told 1 for each job that begins to run, and -1 when its end is on the disk.
+
+    Raises:
+        StartupError: the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        dispatchers: Mapping[str, Dispatcher],
+        result_types: Mapping[str, str],
+        running: Callable[[int], None],
+    ) -> None:
+        choices = settings.jobs
+        endpoints = {name: endpoint for name, endpoint in settings.endpoints.items() if endpoint.jobs}
+        age_s = inf if choices.max_waiting_s is None else choices.max_waiting_s
+        bounds = dict.fromkeys(endpoints, Bounds(choices.max_waiting, choices.max_waiting_bytes, age_s))
+        rules = {
+            name: Rules(choices.max_attempts, endpoint.repeatable, choices.keep_s, choices.remember_s)
+            for name, endpoint in endpoints.items()
+        }
+        path = Path(choices.path)
+        self._store = SqliteStore(path)
+        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), Clock())
+        self.ledger.on_change = self._on_change
+        self._engines = {
+            name: Engine(
+                name,
+                dispatchers[name],
+                self.ledger,
+                result_types[name],
+                repeatable=endpoint.repeatable,
+                running=running,
+            )
+            for name, endpoint in endpoints.items()
+        }
+        self._waiting: dict[str, list[asyncio.Future[Job]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the store cannot write; None while it can."""
+        return self._store.trouble
+
+    async def open(self) -> None:
+        """Take up what an earlier process left, and begin to run."""
+        await self.ledger.recover()
+        loop = asyncio.get_running_loop()
+        for engine in self._engines.values():
+            self._tasks += [loop.create_task(engine.claim_on()), loop.create_task(engine.settle_on())]
+            engine.wake()
+        self._tasks.append(loop.create_task(self._sweep_on()))
+
+    def stop(self) -> None:
+        """Begin to run nothing more."""
+        for engine in self._engines.values():
+            engine.stop()
+
+    async def close(self) -> None:
+        """Let go of the store; everything that has ended is in it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._store.close)
+
+    async def changed(self, job: Job, seconds: float) -> Job:
+        """Return a job once it has ended, or as it is after so many seconds."""
+        if job.is_terminal:
+            return job
+        future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(job.id, []).append(future)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    newest = await self.ledger.get(job.id, job.principal)  # it may have ended before we listened
+                    return newest if newest.is_terminal else await future
+        finally:
+            futures = self._waiting[job.id]
+            futures.remove(future)
+            if not futures:
+                del self._waiting[job.id]
+        return await self.ledger.get(job.id, job.principal)
+
+    def _on_change(self, job: Job) -> None:
+        if job.status is Status.QUEUED:
+            self._engines[job.endpoint].wake()
+        elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
+            self._engines[job.endpoint].stop_job(job)
+        elif job.is_terminal:
+            for future in self._waiting.get(job.id, ()):
+                if not future.done():
+                    future.set_result(job)
+
+    async def _sweep_on(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            with contextlib.suppress(RequestError):
+                await self.ledger.sweep()
+            for engine in self._engines.values():
+                engine.wake()

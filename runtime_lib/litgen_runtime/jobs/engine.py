@@ -1,0 +1,146 @@
+"""Runs one endpoint's jobs: claims as many as workers have room for, behind all clients that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+from litgen_runtime.dispatcher.ticket import NotRun, Ticket
+from litgen_runtime.errors import RequestError, StorageFull
+from litgen_runtime.jobs.ledger import Claim, Ledger, Settlement
+from litgen_runtime.jobs.machine import Failed, GivenBack, Succeeded
+from litgen_runtime.jobs.record import Job
+
+log = logging.getLogger(__name__)
+
+_AGAIN_S = 1.0
+_FINAL = frozenset({"kills-workers", "quarantined", "run-too-long", "invalid-result"})  # no attempt would fare better
+
+
+class Workers(Protocol):
+    """The endpoint's dispatcher, as far as jobs go."""
+
+    on_room: Callable[[], None] | None
+
+    @property
+    def room(self) -> int:
+        """How many patient requests may be sent."""
+
+    def run_behind(self, bodies: Sequence[bytes]) -> list[Ticket]:
+        """Send them."""
+
+    def stop(self, ticket: Ticket) -> None:
+        """Have one end."""
+
+
+class Engine:
+    """One endpoint's.
+
+    Args:
+        endpoint: its name.
+        workers: who runs them.
+        ledger: whose jobs they are.
+        result_type: the media type of results.
+        repeatable: whether what has begun may begin again.
+        running: told 1 for each job that begins to run here, and -1 when its end is on the disk.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        workers: Workers,
+        ledger: Ledger,
+        result_type: str,
+        *,
+        repeatable: bool,
+        running: Callable[[int], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._workers = workers
+        self._ledger = ledger
+        self._result_type = result_type
+        self._repeatable = repeatable
+        self._count = running
+        self._running: dict[str, Ticket] = {}
+        self._settlements: list[Settlement] = []
+        self._wake = asyncio.Event()
+        self._has_ended = asyncio.Event()
+        self._stopped = False
+        workers.on_room = self._wake.set
+
+    def wake(self) -> None:
+        """Look whether there is something to run."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopped = True
+
+    def stop_job(self, job: Job) -> None:
+        """Have a job end, should it run here."""
+        ticket = self._running.get(job.id)
+        if ticket is not None:
+            self._workers.stop(ticket)
+
+    async def claim_on(self) -> None:
+        """Claim and run, again and again."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self._workers.room):
+                try:
+                    claims = await self._ledger.claim(self._endpoint, room)
+                except StorageFull:
+                    await asyncio.sleep(_AGAIN_S)
+                    continue
+                if not claims:
+                    break
+                self._begin(claims)
+
+    async def settle_on(self) -> None:
+        """Write what came of it, again and again; what cannot be written is kept until it can."""
+        while True:
+            await self._has_ended.wait()
+            self._has_ended.clear()
+            settlements, self._settlements = self._settlements, []
+            try:
+                await self._ledger.settle(settlements)
+            except StorageFull:
+                self._settlements = settlements + self._settlements
+                self._has_ended.set()
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self._count(-len(settlements))
+
+    def _begin(self, claims: Sequence[Claim]) -> None:
+        self._count(len(claims))
+        tickets = self._workers.run_behind([claim.body for claim in claims])
+        for claim, ticket in zip(claims, tickets, strict=True):
+            self._running[claim.job.id] = ticket
+            if ticket.is_open:
+                ticket.on_done = partial(self._ended, claim.job, ticket)
+            else:
+                self._ended(claim.job, ticket)
+
+    def _ended(self, job: Job, ticket: Ticket) -> None:
+        self._running.pop(job.id, None)
+        self._settlements.append(self._settlement(job, ticket))
+        self._has_ended.set()
+
+    def _settlement(self, job: Job, ticket: Ticket) -> Settlement:
+        outcome = ticket.outcome
+        if not isinstance(outcome, Exception) and outcome is not None:
+            if outcome.status == 200:
+                return Settlement(job, Succeeded(), (self._result_type, outcome.body))
+            outcome = RequestError.from_json(outcome.body)
+        stopped = isinstance(outcome, NotRun) or (isinstance(outcome, RequestError) and outcome.code == "draining")
+        if stopped and (ticket.started is None or self._repeatable):
+            return Settlement(job, GivenBack())
+        error = outcome if isinstance(outcome, RequestError) else RequestError("The service ended while this job ran.")
+        if error.log:
+            log.error("%s: job %s: %s", self._endpoint, job.id, error.log)
+        again = error.status >= 500 and error.code not in _FINAL
+        return Settlement(job, Failed(error.to_json(), again=again))
