@@ -239,7 +239,9 @@ class Settings(_Table):
     jobs: JobsSettings = JobsSettings()
 
     def within(self, folder: Path) -> Settings:
-        """Return these choices with paths that are relative to a folder told in full."""
+        """Return these choices with the store's file, if there will be one, told in full."""
+        if not any(endpoint.jobs for endpoint in self.endpoints.values()):
+            return self
         store = f"sqlite:///{folder / self.jobs.path}"
         return self.model_copy(update={"jobs": self.jobs.model_copy(update={"store": store})})
 

@@ -24,6 +24,7 @@ class FakeOwner:
     max_size = 4
     max_bytes = 1000
     streams = False
+    tells_starts = False
 
     def __init__(self) -> None:
         self.events: list[str] = []

@@ -157,7 +157,7 @@ def test_a_folder(tmp_path: Path) -> None:
         (["endpoints", "embed", "workers"], "per_devise", "Did you mean per_device?"),
         (["shutdown"], "zzz", "Known here: drain_timeout_s, delay_s, api."),
         (["endpoints", "embed", "batching"], "qqq", "Known here: max_size, max_wait_s, max_weight."),
-        (["endpoints", "embed"], "jobs", "Known here: handler, request, response, path, response_type, "),
+        (["endpoints", "embed"], "priority", "Known here: handler, request, response, path, response_type, "),
     ],
 )
 def test_unknown_key(table: list[str], key: str, hint: str) -> None:

@@ -27,6 +27,8 @@ SHARE = "a share of the GPU's memory for each worker, more than 0, at most 1"
 TABLE = (
     "a table with devices, per_device, gpu_memory_fraction, threads, min_ready, max_restarts, max_requests, max_memory"
 )
+MEMORY_ALONE = 'a size of at least "1MB", such as "2GB", at most "16384GiB"'
+LONG = "seconds, more than 0, at most 31536000"
 MEMORY = 'a size of at least "1MB", such as "2GB", past which a worker is replaced'
 
 # key: (values that are taken, values that are refused, what the message expects)
@@ -133,6 +135,18 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "shutdown.drain_timeout_s": ([0, 30.5, 86_400], [-1, NAN, INF, 86_401, "30", True], "seconds, 0 to 86400"),
     "shutdown.delay_s": ([0, 5], [-1, NAN, INF, "5"], "seconds, 0 to 86400"),
     "shutdown.api": ([True, False], ["yes", 1, 0], "true or false"),
+    "endpoints.embed.jobs": ([True, False], ["yes", 1, 0, {}], "true or false"),
+    "jobs.store": (
+        ["sqlite:///var/jobs.db", "sqlite:////srv/jobs.db"],
+        ["var/jobs.db", "sqlite:///", "postgresql://db", "sqlite:///a?mode=ro", 3],
+        '"sqlite:///" and a file, relative to service.toml\'s folder, such as "sqlite:///var/jobs.db"',
+    ),
+    "jobs.max_attempts": ([1, 100], [0, 101, "3", True], "a whole number of attempts, 1 to 100"),
+    "jobs.max_waiting": ([1, 10**7], [0, 10**7 + 1, "3", True], "a whole number of jobs, 1 to 10000000"),
+    "jobs.max_waiting_bytes": (["1MB", "2GB", "16384GiB", 10**6], ["1KB", 999_999, "2", True], MEMORY_ALONE),
+    "jobs.max_waiting_s": ([0.5, 60, False, -1], [0, True, NAN, INF, 86_401], TIMEOUT),
+    "jobs.keep_s": ([1, 86_400, 31_536_000], [0, -1, NAN, INF, 31_536_001, "10", True], LONG),
+    "jobs.remember_s": ([1, 604_800], [0, -1, "10", True], LONG),
 }
 
 
@@ -166,7 +180,7 @@ def test_every_key_is_in_the_table() -> None:
 
     walk("", choices(batching={}).model_dump())
     walk("", choices(streaming={}).model_dump())
-    assert every - {"service", "endpoints", "endpoints.embed", "shutdown"} == set(KEYS)
+    assert every - {"service", "endpoints", "endpoints.embed", "shutdown", "jobs"} == set(KEYS)
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, good) for key, (goods, _, _) in KEYS.items() for good in goods])
