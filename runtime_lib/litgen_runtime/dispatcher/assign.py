@@ -39,12 +39,11 @@ class Load:
         """Whether it has all that it may hold; one request alone it may hold in any case."""
         return self.waiting + self.running >= self.credit or self.held_bytes >= self.max_bytes
 
-    @property
-    def room(self) -> int:
-        """How many patient requests it may get."""
+    def room(self, *, ahead: bool) -> int:
+        """Return how many patient requests it may get; ``ahead``: whether also such as cannot run at once."""
         if self.reserved or self.retired or self.held_bytes >= self.max_bytes:
             return 0
-        return max(0, self.credit - self.held)
+        return max(0, (self.credit if ahead else self.max_size) - self.held)
 
     @property
     def credit(self) -> int:

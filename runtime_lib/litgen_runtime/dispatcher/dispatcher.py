@@ -129,8 +129,14 @@ class Dispatcher:
 
     @property
     def room(self) -> int:
-        """How many patient requests workers have room for: none while a client's request waits."""
-        return 0 if self._waiting else sum(load.room for load in self._lines)
+        """How many patient requests workers have room for: none while a client's request waits.
+
+        What may not run twice is sent only where it can run at once: should the process die, it counts as begun.
+        """
+        return 0 if self._waiting else sum(map(self._room, self._lines))
+
+    def _room(self, load: Load) -> int:
+        return load.room(ahead=self._settings.repeatable)
 
     def run_behind(self, bodies: Sequence[bytes]) -> list[Ticket]:
         """Send patient requests to workers, behind all others there.
@@ -140,29 +146,27 @@ class Dispatcher:
         Args:
             bodies: at most as many as there is room.
         """
-        now = time.monotonic()
-        tickets = []
+        now, tickets = time.monotonic(), []
         outgoing: dict[WorkerLine, list[Ticket]] = {}
         for body in bodies:
             ticket = Ticket(next(self._ids), body, now, _NEVER, _NEVER, len(body), patient=True)
             tickets.append(ticket)
             seconds = self._quarantine.holds(body, now)
-            load = max(self._lines, key=lambda load: load.room, default=None)
+            load = max(self._lines, key=self._room, default=None)
             if seconds is not None:
                 ticket.settle(refusals.quarantined(self.name, seconds))
             elif load is None or load.retired:
                 ticket.settle(NotRun())
             else:
-                line = self._lines[load]
-                line.hold(ticket, now)
-                outgoing.setdefault(line, []).append(ticket)
+                self._lines[load].hold(ticket, now)
+                outgoing.setdefault(self._lines[load], []).append(ticket)
         self._ship(outgoing)
         return tickets
 
     def stop(self, ticket: Ticket) -> None:
         """Take a patient request back, or tell it to stop; its outcome follows."""
-        if ticket.is_open and ticket.line is not None:
-            ticket.line.cancel([ticket])
+        if ticket.is_open:
+            self._withdraw(ticket)
 
     def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
         """Let the quarantine tell bodies apart by something else than all their bytes."""

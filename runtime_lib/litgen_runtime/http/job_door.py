@@ -57,7 +57,7 @@ class JobDoor(Door):
         wish = Wish(
             self._name,
             "",
-            bytes(body),
+            body,
             (call.head.content_type or b"").decode("latin-1"),
             wishes.key,
             wishes.start_within_s,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from litgen_runtime.jobs.store import Payload, StoreFailed
 
 INLINE_BYTES = 65_536
+_PIECE_BYTES = 1_048_576
 
 
 class Blobs:
@@ -32,11 +36,29 @@ class Blobs:
         if len(data) <= INLINE_BYTES:
             return Payload(content_type, len(data), data)
         try:
-            self._write(name, data)
+            self._write(name, io.BytesIO(data))
         except OSError as error:
             self.drop([name])
             raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
         return Payload(content_type, len(data), None, name)
+
+    def keep_file(self, name: str, content_type: str, path: str, size: int) -> Payload:
+        """Return the payload of a file, having copied it.
+
+        Raises:
+            StoreFailed: there is no room for it.
+        """
+        try:
+            with Path(path).open("rb") as source:
+                self._write(name, source)
+        except OSError as error:
+            self.drop([name])
+            raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
+        return Payload(content_type, size, None, name)
+
+    def path(self, name: str) -> str:
+        """Return where a file is."""
+        return str(self._folder / name)
 
     def data(self, payload: Payload) -> bytes:
         """Return what a payload holds.
@@ -61,10 +83,10 @@ class Blobs:
         """Delete what no job names: a file whose job was never accepted, or has been deleted since."""
         self.drop(entry.name for entry in list(self._folder.iterdir()) if entry.name not in names)
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, source: BinaryIO) -> None:
         descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            shutil.copyfileobj(source, file, _PIECE_BYTES)
             file.flush()
             os.fsync(descriptor)
         folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)

@@ -21,9 +21,11 @@ from litgen_runtime.errors import (
 from litgen_runtime.jobs import machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
-from litgen_runtime.jobs.machine import Outcome, Rules
+from litgen_runtime.jobs.machine import Failed, Outcome, Rules
+from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed
+from litgen_runtime.transport.bodies import SpooledBody
 
 R = TypeVar("R")
 _SWEEP = 200
@@ -39,7 +41,7 @@ class Wish:
     Args:
         endpoint: who is to run it.
         principal: who asks; empty where the service asks for no keys.
-        body: what the dispatcher is given.
+        body: what the dispatcher is given; a file that it names is copied.
         content_type: of the client's body.
         key: the Idempotency-Key; None without.
         start_within_s: it expires if it has not begun by then, in seconds.
@@ -59,7 +61,13 @@ class Wish:
     @property
     def fingerprint(self) -> bytes:
         """What tells another wish with the same key apart."""
-        return hashlib.sha256(self.content_type.encode() + b"\0" + self.body).digest()
+        body = self.body.content_key if isinstance(self.body, SpooledBody) else self.body
+        return hashlib.sha256(self.content_type.encode() + b"\0" + body).digest()
+
+    @property
+    def size(self) -> int:
+        """Of the body, in bytes."""
+        return self.body.size if isinstance(self.body, SpooledBody) else len(self.body)
 
 
 class Claim(NamedTuple):
@@ -92,7 +100,7 @@ class Ledger:
         self, store: Store, blobs: Blobs, rules: Mapping[str, Rules], backlogs: Backlogs, clock: Callable[[], float]
     ) -> None:
         self._store = store
-        self._blobs = blobs
+        self._payloads = Payloads(blobs)
         self._rules = rules
         self.backlogs = backlogs
         self._clock = clock
@@ -113,7 +121,7 @@ class Ledger:
 
         backlog, files = await self._write(work)
         self.backlogs.found(backlog)
-        await asyncio.to_thread(self._blobs.drop_all_but, files)
+        await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
         """Accept a job; True with one that its key has made before.
@@ -132,7 +140,7 @@ class Ledger:
 
     async def _submit(self, wish: Wish) -> tuple[Job, bool]:
         now, job_id = self._clock(), new_id()
-        size = len(wish.body)
+        size = wish.size
         self.backlogs.expect_room(wish.endpoint, size, now)
         job = Job(
             job_id,
@@ -161,12 +169,12 @@ class Ledger:
         self.backlogs.add(job)
         body, accepted, replayed = Payload("", 0, None), job, True
         try:
-            body = await self._kept(f"{job_id}.body", wish.content_type, wish.body)
+            body = await self._payloads.keep_body(job_id, wish.content_type, wish.body)
             accepted, replayed = await self._write(work)
         finally:
             if replayed:
                 self.backlogs.remove(job)
-                self._blobs.drop([body.file] if body.file is not None else [])
+                self._payloads.blobs.drop([body.file] if body.file is not None else [])
         if not replayed:
             self.on_change(job)
         return accepted, replayed
@@ -197,7 +205,13 @@ class Ledger:
         for job in (*(job for job, _ in taken), *over):
             self.backlogs.remove(job)
             self.on_change(job)
-        return [Claim(job, await self._data(body)) for job, body in taken]
+        claims = []
+        for job, payload in taken:
+            try:
+                claims.append(Claim(job, await self._payloads.body(job.id, payload)))
+            except StorageFull as error:
+                await self.settle([Settlement(job, Failed(error.to_json(), again=True))])
+        return claims
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Say what came of claims; what is not the latest claim of a running job is not heard.
@@ -209,7 +223,7 @@ class Ledger:
         payloads = {}
         for job, _, result in settlements:
             if result is not None:
-                payloads[job.id] = await self._kept(f"{job.id}.{job.fence}.result", *result)
+                payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
 
         def work(rows: Rows) -> list[Job]:
             changed = []
@@ -226,7 +240,7 @@ class Ledger:
         try:
             changed = await self._write(work)
         except StorageFull:
-            self._blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
+            self._payloads.blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
             raise
         for job in changed:
             if job.status is Status.QUEUED:
@@ -271,7 +285,7 @@ class Ledger:
             rows.delete(job_id)
             return names
 
-        self._blobs.drop(await self._write(work))
+        self._payloads.blobs.drop(await self._write(work))
 
     async def get(self, job_id: str, principal: str) -> Job:
         """Return a job.
@@ -294,7 +308,7 @@ class Ledger:
         payload = await self._read(lambda rows: rows.result(job.id))
         if payload is None:
             raise JobGone("The job's result is not kept any longer.")
-        return payload.content_type, await self._data(payload)
+        return payload.content_type, await self._payloads.data(payload)
 
     async def page(self, query: Query) -> Sequence[Job]:
         """Return jobs, the latest first."""
@@ -327,36 +341,23 @@ class Ledger:
         over, names, oldest = await self._write(work)
         for name, accepted_at in oldest.items():
             self.backlogs.note_oldest(name, accepted_at)
-        self._blobs.drop(names)
+        self._payloads.blobs.drop(names)
         for job in over:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
 
-    async def _kept(self, name: str, content_type: str, data: bytes) -> Payload:
-        try:
-            if len(data) <= 65_536:
-                return self._blobs.keep(name, content_type, data)
-            return await asyncio.to_thread(self._blobs.keep, name, content_type, data)
-        except StoreFailed as error:
-            raise _full(error) from None
-
-    async def _data(self, payload: Payload) -> bytes:
-        if payload.file is None:
-            return self._blobs.data(payload)
-        return await asyncio.to_thread(self._blobs.data, payload)
-
     async def _write(self, work: Callable[[Rows], R]) -> R:
         try:
             return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
         except StoreFailed as error:
-            raise _full(error) from None
+            raise storage_full(error) from None
 
     async def _read(self, work: Callable[[Rows], R]) -> R:
         try:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
-            raise _full(error) from None
+            raise storage_full(error) from None
 
 
 def _note(rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
@@ -376,7 +377,3 @@ def _owned(rows: Rows, job_id: str, principal: str) -> Job:
 
 def _after(now: float, seconds: float) -> float | None:
     return None if seconds == inf else now + seconds
-
-
-def _full(error: StoreFailed) -> StorageFull:
-    return StorageFull("Jobs cannot be stored at the moment. Retry shortly.", {"Retry-After": "5"}, log=str(error))

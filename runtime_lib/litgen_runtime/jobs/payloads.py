@@ -1,0 +1,79 @@
+"""Bodies and results on their way to the store and back, without holding up the loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from litgen_runtime.errors import StorageFull
+from litgen_runtime.jobs.blobs import INLINE_BYTES, Blobs
+from litgen_runtime.jobs.store import Payload, StoreFailed
+from litgen_runtime.transport.bodies import SpooledBody, spooled_body, unpack_body
+
+_SPOOLED = ".spool"  # the name's end of a file that workers read themselves
+
+
+class Payloads:
+    """What jobs are asked with, and what comes of them.
+
+    Args:
+        blobs: where large ones are.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    async def keep(self, name: str, content_type: str, data: bytes) -> Payload:
+        """Return a payload, its file being written if it is large.
+
+        Raises:
+            StorageFull: there is no room for it.
+        """
+        try:
+            if len(data) <= INLINE_BYTES:
+                return self.blobs.keep(name, content_type, data)
+            return await asyncio.to_thread(self.blobs.keep, name, content_type, data)
+        except StoreFailed as error:
+            raise storage_full(error) from None
+
+    async def keep_body(self, job_id: str, content_type: str, body: bytes) -> Payload:
+        """Return the payload of a body; a file that it stands in is copied.
+
+        Raises:
+            StorageFull: there is no room for it.
+        """
+        if not isinstance(body, SpooledBody):
+            return await self.keep(f"{job_id}.body", content_type, body)
+        path, name = unpack_body(body).path or "", f"{job_id}{_SPOOLED}"
+        try:
+            return await asyncio.to_thread(self.blobs.keep_file, name, content_type, path, body.size)
+        except StoreFailed as error:
+            raise storage_full(error) from None
+
+    async def body(self, job_id: str, payload: Payload) -> bytes:
+        """Return what the dispatcher is given; a file stays, for it goes with its job.
+
+        Raises:
+            StorageFull: it cannot be read.
+        """
+        if payload.file is None or not payload.file.endswith(_SPOOLED):
+            return await self.data(payload)
+        content_type, path = payload.content_type.encode("latin-1"), self.blobs.path(payload.file)
+        return spooled_body(content_type, path, payload.size, job_id.encode(), lambda: None)
+
+    async def data(self, payload: Payload) -> bytes:
+        """Return what a payload holds.
+
+        Raises:
+            StorageFull: its file cannot be read.
+        """
+        if payload.file is None:
+            return payload.data or b""
+        try:
+            return await asyncio.to_thread(self.blobs.data, payload)
+        except StoreFailed as error:
+            raise storage_full(error) from None
+
+
+def storage_full(error: StoreFailed) -> StorageFull:
+    """Return what a client is told of it."""
+    return StorageFull("Jobs cannot be stored at the moment. Retry shortly.", {"Retry-After": "5"}, log=str(error))
