@@ -142,6 +142,7 @@ class Item:
     arrived: float
     deadline: float
     weight: float
+    patient: bool
 
 
 class BatcherMachine(RuleBasedStateMachine):
@@ -160,13 +161,13 @@ class BatcherMachine(RuleBasedStateMachine):
         self.cancelled: list[int] = []
         self.done: list[int] = []
 
-    @rule(quarters=st.one_of(st.none(), st.integers(0, 20)), weight=st.integers(0, 9))
-    def add(self, quarters: int | None, weight: int) -> None:
+    @rule(quarters=st.one_of(st.none(), st.integers(0, 20)), weight=st.integers(0, 9), patient=st.booleans())
+    def add(self, quarters: int | None, weight: int, patient: bool) -> None:
         now = self.clock()
-        item = Item(len(self.items), now, INF if quarters is None else now + quarters / 4, weight)
+        item = Item(len(self.items), now, INF if quarters is None else now + quarters / 4, weight, patient)
         self.items.append(item)
         self.waiting.append(item)
-        self.batcher.add(item.key, item, now, item.deadline, item.weight)
+        self.batcher.add(item.key, item, now, item.deadline, item.weight, patient=patient)
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -192,7 +193,7 @@ class BatcherMachine(RuleBasedStateMachine):
     @rule()
     def poll(self) -> None:
         now = self.clock()
-        live = [item for item in self.waiting if item.deadline > now]
+        live = sorted((item for item in self.waiting if item.deadline > now), key=lambda item: item.patient)
         expired = {item.key for item in self.waiting} - {item.key for item in live}
         poll = self.batcher.poll(now)
 
@@ -207,7 +208,7 @@ class BatcherMachine(RuleBasedStateMachine):
         if len(self.items) == 1 and live:
             assert poll.batch is not None, "a lone item without promised company goes at once"
         ran = [] if poll.batch is None else poll.batch.items
-        assert [item for _, item in ran] == live[: len(ran)], "the oldest, in order, none cancelled or expired"
+        assert [item for _, item in ran] == live[: len(ran)], "the oldest, patient ones last, none cancelled or expired"
         assert len(ran) in (0, fit), "bounded, and no fewer than fit"
         assert len(ran) == 1 or sum(item.weight for _, item in ran) <= self.max_weight, "no heavier than allowed"
         if not ran:
