@@ -95,7 +95,7 @@ class HttpProcess:
     async def run(self, listener: socket.socket, early: list[dict[str, Any]]) -> None:
         """Serve until the supervisor says ``exit`` or is gone; ``early`` is what it has said already."""
         if self._jobs is not None:
-            await self._jobs.desk.open()
+            self._jobs.desk.open()
         self._take(early)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._obey)
@@ -178,10 +178,10 @@ class HttpProcess:
         """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""
         choices = self._settings.shutdown
         self._lifecycle.draining = True
-        await asyncio.sleep(choices.delay_s)
-        self._lifecycle.refusing = True
         if self._jobs is not None:
             self._jobs.desk.stop()
+        await asyncio.sleep(choices.delay_s)
+        self._lifecycle.refusing = True
         began, cut = time.monotonic(), 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
             cut = self._server.cut() + sum(dispatcher.cut() for dispatcher in self._dispatchers.values())

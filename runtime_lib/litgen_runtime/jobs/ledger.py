@@ -105,6 +105,7 @@ class Ledger:
         self.backlogs = backlogs
         self._clock = clock
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
+        self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -112,6 +113,7 @@ class Ledger:
 
         def work(rows: Rows) -> tuple[dict[str, Backlog], set[str]]:
             now = self._clock()
+            rows.bring_forward(now + machine.MAX_BACKOFF_S, now)
             for job in rows.running():
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
@@ -121,6 +123,7 @@ class Ledger:
 
         backlog, files = await self._write(work)
         self.backlogs.found(backlog)
+        self._is_open = True
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
@@ -139,6 +142,8 @@ class Ledger:
         return await asyncio.shield(task)
 
     async def _submit(self, wish: Wish) -> tuple[Job, bool]:
+        if not self._is_open:
+            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
         now, job_id = self._clock(), new_id()
         size = wish.size
         self.backlogs.expect_room(wish.endpoint, size, now)
