@@ -93,8 +93,12 @@ def written(
     if results.beside:
         words = _NEIGHBOURS.format(fast=neighbours.FAST_CONNECTIONS, slow=neighbours.SLOW_CONNECTIONS)
         parts += ["## A slow neighbour", words, _beside(results)]
-    if results.jobs.over:
-        parts += ["## Jobs", _JOBS.format(backlog=jobs.BACKLOG, clients=jobs.ASKING_CONNECTIONS), _jobs(results.jobs)]
+    if results.of_jobs.over:
+        parts += [
+            "## Jobs",
+            _JOBS.format(backlog=jobs.BACKLOG, clients=jobs.ASKING_CONNECTIONS),
+            _jobs(results.of_jobs),
+        ]
     if results.rest:
         parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
     if generator:

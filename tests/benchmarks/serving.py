@@ -70,7 +70,7 @@ class Results:
     starts: dict[Contender, list[Server]] = field(default_factory=dict)
     loads: dict[tuple[Work, Contender, int], list[Reading]] = field(default_factory=dict)
     beside: list[neighbours.Reading] = field(default_factory=list)
-    jobs: jobs.Results = field(default_factory=jobs.Results)
+    of_jobs: jobs.Results = field(default_factory=jobs.Results)
     others: list[float] = field(default_factory=list)
     broken: dict[tuple[Work, Contender], str] = field(default_factory=dict)
 
@@ -111,7 +111,7 @@ def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Call
             results.beside.append(neighbours.measure(environments[LITGEN], plan.load_s))
         if LITGEN in plan.contenders and DEVICE in plan.works:
             say(f"{where}: jobs")
-            jobs.measure(results.jobs, environments[LITGEN], plan.load_s)
+            jobs.measure(results.of_jobs, environments[LITGEN], plan.load_s)
     return results
 
 

@@ -71,7 +71,7 @@ def _targets(results: Results) -> Iterator[Target]:
     yield beside(STREAM, 64, LITSERVE, 5)
     slower = [reading.beside.p99_ms / reading.before.p99_ms for reading in results.beside]
     yield Target("a fast endpoint's p99: beside a saturated slow one / alone", 1.5, slower, most=True)
-    yield from _of_jobs(results.jobs)
+    yield from _of_jobs(results.of_jobs)
 
 
 def _of_jobs(results: jobs.Results) -> Iterator[Target]:
