@@ -165,7 +165,14 @@ def test_without_a_terminal_missing_answers_are_named(workplace: Workplace) -> N
     """A script learns which flags it has to give."""
     done = workplace.litgen("new", "svc", "--ci", "none", "--endpoint", "name=embed")
     assert done.returncode == 2
-    for flag in ("--description", "--shutdown-api", "--drain-timeout-s", "--deployment", "or add --defaults."):
+    for flag in (
+        "--description",
+        "--api-keys",
+        "--shutdown-api",
+        "--drain-timeout-s",
+        "--deployment",
+        "or add --defaults.",
+    ):
         assert flag in done.stderr
     assert "--endpoint" not in done.stderr
     assert workplace.leftovers() == []
