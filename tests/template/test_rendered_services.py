@@ -122,8 +122,8 @@ def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path, kind:
         env={**without_gpus(row), "SHUTDOWN_API_KEY": KEY, "API_KEYS": f"alice:{KEY}"},
     ) as service:
         (tmp_path / "schemathesis.toml").write_text(PATIENT + (JUDGING if kind["input"] == "upload" else ""))
-        options = ("--max-examples", "25", "--seed", "7", "--checks", "all", "--phases", "examples,coverage,fuzzing")
-        options += ("--header", f"X-API-Key: {KEY}") if row["api_keys"] else ()
+        options = ["--max-examples", "25", "--seed", "7", "--checks", "all", "--phases", "examples,coverage,fuzzing"]
+        options += ["--header", f"X-API-Key: {KEY}"] if row["api_keys"] else []
         run(str(tool), "run", service.url + "/openapi.json", *options, cwd=tmp_path)
         assert service.terminate() == 0
 
