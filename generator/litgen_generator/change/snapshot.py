@@ -1,8 +1,9 @@
 """The files of a folder, read as git would keep them, byte for byte."""
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from litgen_generator import git
@@ -69,9 +70,14 @@ def entry_at(place: Path) -> Entry | None:
     return Entry(PROGRAM if found.st_mode & stat.S_IXUSR else FILE, place.read_bytes())
 
 
-def behind_link(root: Path, path: str) -> bool:
-    """Whether a folder on the way to a path is a link, or is no folder at all."""
-    folders = (root.joinpath(*parts) for parts in _folders(path))
+def seal(entry: Entry | None) -> str:
+    """What tells one entry from another; empty for none."""
+    return hashlib.sha256(b"%s %s" % (entry.mode.encode(), entry.content)).hexdigest() if entry else ""
+
+
+def behind_link(root: Path, path: str, gone: Set[str] = frozenset()) -> bool:
+    """Whether a folder on the way to a path is a link, or is no folder at all; what is `gone` does not count."""
+    folders = (root.joinpath(*parts) for parts in _folders(path) if "/".join(parts) not in gone)
     return any(folder.is_symlink() or (folder.exists() and not folder.is_dir()) for folder in folders)
 
 
