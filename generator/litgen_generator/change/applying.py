@@ -182,7 +182,7 @@ class State:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise LitgenError(f"{folder} cannot be written to; expected to. Nothing was changed: allow it.")
             is_free = before is not None or _is_free(self._root, path, gone)
-            if behind_link(self._root, path, gone) or entry_at(place) != before or not is_free:
+            if behind_link(self._root, path, gone) or seal(entry_at(place)) != seal(before) or not is_free:
                 raise LitgenError(
                     f"{place} is not what it was a moment ago, or in the way; expected nobody else to write here. "
                     "Nothing was changed: save or move it, and run the command again."
@@ -266,9 +266,10 @@ class State:
         if step.file is None:
             return False
         file = self._journal / "files" / str(step.file)
-        return not os.path.lexists(file) or (
-            step.after is not None and seal(entry_at(self._root / step.path)) == step.after
-        )
+        if not os.path.lexists(file):
+            return True
+        is_told_apart = step.before != step.after  # a mode is not
+        return is_told_apart and seal(entry_at(self._root / step.path)) == step.after
 
     def _note(self, edited: Sequence[str]) -> None:
         """Have the owner decide about files of which there are now two."""
