@@ -47,6 +47,22 @@ def test_a_service_that_is_frozen_as_a_whole(tmp_path: Path) -> None:
         assert {process.pid for process in service.marked.processes()} == set(pids)
 
 
+def test_a_frozen_worker(tmp_path: Path) -> None:
+    """A worker that begins nothing of what it holds is killed as one whose run does not end, and nothing is lost."""
+    window = {"max_size": 8, "max_wait_s": 0.01}
+    limits = {"timeout_s": 20.0, "run_limit_s": 0.5, "kill_grace_s": 0.5}
+    together = {**endpoint("actions:ActTogether", "/act", batching=window), **limits}
+    with serving(config(tmp_path, {"act": together})) as service:
+        (frozen,) = service.worker_pids()
+        os.kill(frozen, signal.SIGSTOP)
+        began = time.monotonic()
+        answer = service.post("/act", {"do": "pid"})
+        assert (answer.status_code, answer.json()["pid"] != frozen) == (200, True)
+        assert time.monotonic() - began > 1.0
+        assert not alive(frozen)
+        assert "killed, since it has begun nothing of what it holds for run_limit_s (0.5 s)" in service.log()
+
+
 def test_a_frozen_supervisor(tmp_path: Path) -> None:
     """While nobody hears that the HTTP process is alive it goes on serving."""
     with serving(config(tmp_path, {"x": square("/x")})) as service:

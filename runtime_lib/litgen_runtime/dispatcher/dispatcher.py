@@ -24,6 +24,7 @@ from litgen_runtime.dispatcher.recall import LONG_S, to_take_back, uneven
 from litgen_runtime.dispatcher.stats import Stats
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
+from litgen_runtime.dispatcher.watch import Watch
 from litgen_runtime.errors import RequestError
 from litgen_runtime.settings import EndpointSettings
 from litgen_runtime.transport.bodies import SpooledBody
@@ -31,7 +32,6 @@ from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack
 
 log = logging.getLogger(__name__)
 
-_SWEEP_S = 0.05
 _MAX_ATTEMPTS = 2
 _NEVER = float("inf")
 
@@ -53,14 +53,14 @@ class Dispatcher:
         self.max_bytes = settings.queue.max_bytes
         self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
         self._settings = settings
-        self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
         self._waiting = Waiting(settings.queue.max_size, settings.queue.max_bytes)
         self._quarantine = Quarantine(settings.quarantine_s, digest)
         self._lines: dict[Load, WorkerLine] = {}
+        self._watch = Watch(settings, self._lines, kill)
         self._pump_due = False
-        self._sweeping = self._evening = False
+        self._evening = False
         self._forecast = Forecast()
         self._rate = DrainRate(time.monotonic())
 
@@ -178,7 +178,7 @@ class Dispatcher:
         self._waiting.put_back(t for t in line.tickets.values() if t.is_open and t not in ran)
         line.tickets.clear()
         for ticket in ran:
-            self._after_death(ticket, alone=len(ran) == 1, too_long=ticket in line.doomed)
+            self._after_death(ticket, alone=len(ran) == 1, too_long=ticket in (line.doomed or ()))
         self._pump_soon()
 
     def receive(self, line: WorkerLine, frame: Frame) -> None:
@@ -203,7 +203,7 @@ class Dispatcher:
                 self._settle(ticket, result)
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
-        self._rate.count(now, len(results))
+        self._rate.count(now, sum(result.status != DROPPED for result in results))
         if self._waiting:
             self._pump_soon()
         elif not line.load.held:
@@ -253,7 +253,7 @@ class Dispatcher:
         for ticket in tickets:
             line.hold(ticket, now)
         line.send(tickets)
-        self._sweep_soon()
+        self._watch.soon()
 
     def _pump_soon(self) -> None:
         """Send once an iteration of the loop: what arrives together travels together."""
@@ -278,7 +278,7 @@ class Dispatcher:
         for line, tickets in outgoing.items():
             line.send(tickets)
         if outgoing:
-            self._sweep_soon()
+            self._watch.soon()
 
     def _pump_suspects(self, now: float) -> None:
         """Send what ran when a worker died, each alone: to an idle worker, or to one that is kept free until it is."""
@@ -353,28 +353,6 @@ class Dispatcher:
             ticket.start_by = ticket.deadline  # it has begun in time once
             ticket.line = ticket.sent = ticket.started = None
             self._waiting.suspect(ticket)
-
-    def _sweep_soon(self) -> None:
-        if not self._sweeping and self._settings.run_limit != _NEVER:
-            self._sweeping = True
-            self._loop.call_later(_SWEEP_S, self._sweep)
-
-    def _sweep(self) -> None:
-        """Look at what runs: past its limit it is told to stop, past the grace its worker is killed."""
-        self._sweeping = False
-        now, limit_s = time.monotonic(), self._settings.run_limit
-        for line in self._lines.values():
-            overdue = line.overdue(now, limit_s)
-            late = [ticket for ticket in overdue if not ticket.told]
-            for ticket in late:
-                ticket.told = True
-            if late:
-                line.cancel(late)
-            if line.overdue(now, limit_s + self._settings.kill_grace_s) and not line.doomed:
-                line.doomed, line.load.retired = frozenset(overdue), True
-                self._kill(line, f"a run took longer than run_limit_s ({limit_s:g} s) and kill_grace_s")
-        if any(line.tickets for line in self._lines.values()):
-            self._sweep_soon()
 
 
 def _at_once(settings: EndpointSettings) -> int:

@@ -71,7 +71,7 @@ class WorkerLine(asyncio.Protocol):
         self.worker_id = worker_id
         self.tickets: dict[int, Ticket] = {}  # in the order in which they were sent
         self.load = (StreamLoad if owner.streams else Load)(owner.max_size, max_bytes=owner.max_bytes)
-        self.doomed: frozenset[Ticket] = frozenset()  # what ran on, for which the worker is being killed
+        self.doomed: frozenset[Ticket] | None = None  # the worker is being killed, and what ran on for too long
         self.lag_s = 0.0  # how much longer than its run the latest answer took, from when the worker was free for it
         self.answered = 0
         self.ending = False  # the worker has said that it runs nothing more
@@ -185,6 +185,13 @@ class WorkerLine(asyncio.Protocol):
         """Return what has run for longer than so many seconds; of streams, each has a time of its own."""
         self.note_running(now)
         return [ticket for ticket in self.running() if now - (ticket.started or now) > limit_s]
+
+    def deaf_for(self, now: float) -> float:
+        """Return for how many seconds it has begun nothing of what it holds; 0 while it runs, or says no starts."""
+        if not self._tells_starts or not self.tickets or self.ending or self.running():
+            return 0.0
+        oldest = next(iter(self.tickets.values()))
+        return now - max(oldest.sent or now, self._free_since)
 
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""

@@ -31,7 +31,7 @@ from litgen_runtime.transport.frames import (
 )
 
 T = TypeVar("T")
-_CLOCKED = ("dispatcher.dispatcher", "http.door", "http.probes")
+_CLOCKED = ("dispatcher.dispatcher", "dispatcher.watch", "http.door", "http.probes")
 
 
 class _Selector(selectors.SelectSelector):
