@@ -260,3 +260,28 @@ def test_large_bodies(service: Running) -> None:
         assert answers[0].json()["id"] == answers[1].json()["id"]
         job = ended(service, answers[0].json()["id"])
         assert service.get(job["urls"]["result"]).content == data[::-1]
+
+
+def test_whose_a_job_is(tmp_path: Path) -> None:
+    """With keys, a job is seen by whoever handed it in, and its Idempotency-Key is theirs; an open endpoint's by all."""
+    endpoints = {"square": square(jobs=True), "open": square("/open", jobs=True, auth=False)}
+    keys = {"alice": "a" * 32, "bob": "b" * 32}
+    env = {"API_KEYS": ",".join(f"{name}:{key}" for name, key in keys.items())}
+    headers = {name: {"X_API_Key": key} for name, key in keys.items()}
+    with serving(config(tmp_path, endpoints, auth={"keys": "env:API_KEYS"}), env=env) as service:
+        assert_problem(submit(service, "/square", {"x": 3}), 401, "unauthorized")
+        ids = {
+            name: submit(service, "/square", {"x": 3}, Idempotency_Key="same", **header).json()["id"]
+            for name, header in headers.items()
+        }
+        assert ids["alice"] != ids["bob"]
+        url = f"{service.url}/v1/jobs/{ids['alice']}"
+        assert httpx.get(f"{url}?wait=10", headers={"X-API-Key": keys["alice"]}).json()["status"] == "succeeded"
+        for path in ("", "/result"):
+            assert_problem(httpx.get(url + path, headers={"X-API-Key": keys["bob"]}), 404, "not-found")
+        assert_problem(httpx.delete(url, headers={"Authorization": f"Bearer {keys['bob']}"}), 404, "not-found")
+        assert_problem(httpx.get(url, headers={"X-API-Key": "c" * 32}), 401, "unauthorized")
+        listed = httpx.get(f"{service.url}/v1/jobs", headers={"X-API-Key": keys["bob"]}).json()["jobs"]
+        assert [job["id"] for job in listed] == [ids["bob"]]
+        assert ended(service, accepted(service, "/open", {"x": 3}))["status"] == "succeeded"
+        assert_problem(service.get(f"/v1/jobs/{ids['alice']}"), 404, "not-found")

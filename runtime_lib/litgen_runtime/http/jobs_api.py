@@ -96,12 +96,11 @@ class JobsApi:
         limit = values.get("limit", "50")
         if not limit.isdecimal() or not 1 <= int(limit) <= _MAX_PAGE:
             raise InvalidQuery(f"limit is {limit[:40]!r}; expected 1 to {_MAX_PAGE}.")
-        query = Query(
-            principal, Status(status) if status else None, values.get("endpoint"), values.get("cursor"), int(limit)
-        )
-        jobs = [job for job in await self._desk.ledger.page(query) if not job.is_gone]
+        which = Status(status) if status else None
+        query = Query(principal, which, values.get("endpoint"), values.get("cursor"), int(limit))
+        jobs = await self._desk.ledger.page(query)
         cursor = jobs[-1].id if len(jobs) == query.limit else None
-        document = {"jobs": [listed(job, scope) for job in jobs], "next_cursor": cursor}
+        document = {"jobs": [listed(job, scope) for job in jobs if not job.is_gone], "next_cursor": cursor}
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
