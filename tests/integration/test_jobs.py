@@ -263,7 +263,7 @@ def test_large_bodies(service: Running) -> None:
 
 
 def test_whose_a_job_is(tmp_path: Path) -> None:
-    """With keys, a job is seen by whoever handed it in, and its Idempotency-Key is theirs; an open endpoint's by all."""
+    """With keys, a job and its Idempotency-Key are those of whoever handed it in; an open endpoint's are everybody's."""
     endpoints = {"square": square(jobs=True), "open": square("/open", jobs=True, auth=False)}
     keys = {"alice": "a" * 32, "bob": "b" * 32}
     env = {"API_KEYS": ",".join(f"{name}:{key}" for name, key in keys.items())}
@@ -271,7 +271,7 @@ def test_whose_a_job_is(tmp_path: Path) -> None:
     with serving(config(tmp_path, endpoints, auth={"keys": "env:API_KEYS"}), env=env) as service:
         assert_problem(submit(service, "/square", {"x": 3}), 401, "unauthorized")
         ids = {
-            name: submit(service, "/square", {"x": 3}, Idempotency_Key="same", **header).json()["id"]
+            name: submit(service, "/square", {"x": 3}, None, Idempotency_Key="same", **header).json()["id"]
             for name, header in headers.items()
         }
         assert ids["alice"] != ids["bob"]
