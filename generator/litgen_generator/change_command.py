@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import click
 
-from litgen_generator.change import report
+from litgen_generator.change import report, runtime_pin
 from litgen_generator.change.applying import AFTER, BEFORE, State
 from litgen_generator.change.engine import Plan, Wish, changed, planned
 from litgen_generator.change.merge import merge_as_text
@@ -109,6 +109,12 @@ def resume(manner: Manner) -> None:
             raise ConflictError(
                 f"conflicts stand in these files between <<<<<<< and >>>>>>>:\n{listed}\n"
                 "Decide each, remove the markers, and run again: litgen continue. Or take all back: litgen undo"
+            )
+        wrong = runtime_pin.problem(project.root)
+        if wrong:
+            raise ConflictError(
+                f"{wrong}, as `{deed.command}` wrote it. Put that into {runtime_pin.PYPROJECT}, "
+                "and run again: litgen continue. Or take all back: litgen undo"
             )
         state.settle()
         manner.say("Resolved. Keep it: git add --all && git commit")

@@ -3,6 +3,7 @@
 * `service.toml` is the owner's: it is merged key by key.
 * A handler, its schemas and its tests are the owner's: kept if edited, brought up to date if not.
 * What the owner has deleted stays deleted.
+* The runtime's pin and wheel in pyproject.toml are the template's, whatever the owner has put beside them.
 * What litgen keeps its own books in comes from the template's side.
 * All else is merged by git, as text, with renames followed.
 """
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import yaml
 
-from litgen_generator.change import toml_merge
+from litgen_generator.change import runtime_pin, toml_merge
 from litgen_generator.change.project import ANSWERS, SETTINGS
 from litgen_generator.change.trees import Clash, Entry, Merged, Tree, Trees
 
@@ -77,11 +78,12 @@ def merge(trees: Trees, base: Tree, ours: Tree, theirs: Tree, label: str) -> Mer
         label: What that is called in conflicts.
     """
     plain, crlf = _with_plain_line_ends(ours, base)
-    trees.keep({"yours": "base", "theirs": "base"}, base=base, yours=plain, theirs=theirs)
+    start, plain = runtime_pin.following(base, plain, theirs)
+    trees.keep({"yours": "base", "theirs": "base"}, base=start, yours=plain, theirs=theirs)
     by_owner, by_template = trees.renames("base", "yours"), trees.renames("base", "theirs")
     kept: list[Kept] = []
-    standing = _standing(base, plain, theirs, by_owner, by_template, kept)
-    sides = [dict(side) for side in (base, plain, standing)]
+    standing = _standing(start, plain, theirs, by_owner, by_template, kept)
+    sides = [dict(side) for side in (start, plain, standing)]
     settings = _settled(sides, ours, theirs)
     merged = trees.merged(sides[0], sides[1], sides[2], label)
     result = Merge(dict(merged.tree), list(_conflicts(merged.clashes, merged.tree)), kept)

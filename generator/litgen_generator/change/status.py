@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from litgen_generator.change import runtime_pin
 from litgen_generator.change.engine import Plan
 from litgen_generator.change.merge import is_owned
 from litgen_generator.change.project import ANSWERS, SETTINGS, Project
@@ -93,6 +94,9 @@ def out_of_step(project: Project, plan: Plan | None) -> Iterator[str]:
         missing = _missing_handler(project.root, table)
         if missing:
             yield f"endpoint {name} has no handler: {missing}"
+    wrong = runtime_pin.problem(project.root)
+    if wrong:
+        yield f"{wrong}. Name in it the one that is there, or take the other back with git"
     behind = sorted(change.path for change in plan.changes if change.path != ANSWERS) if plan else []
     if behind:
         yield f"these do not follow {SETTINGS}: {', '.join(behind)}. `litgen update` brings them in step"
