@@ -12,13 +12,15 @@ from typing import NamedTuple
 import click
 
 from litgen_generator.change import report, runtime_pin
-from litgen_generator.change.applying import AFTER, BEFORE, State
+from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
 from litgen_generator.change.engine import Plan, Wish, changed, planned
 from litgen_generator.change.merge import merge_as_text
-from litgen_generator.change.project import Project
+from litgen_generator.change.project import ANSWERS, Project, version_in
 from litgen_generator.change.snapshot import working_tree
-from litgen_generator.change.trees import Trees
+from litgen_generator.change.trees import Tree, Trees
 from litgen_generator.errors import ConflictError, DeclinedError, LitgenError
+from litgen_generator.release import bundle
+from litgen_generator.render import BUNDLE
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def undo(manner: Manner) -> None:
         with tempfile.TemporaryDirectory(prefix="litgen-") as folder:
             trees = Trees(Path(folder, "trees"))
             merged = merge_as_text(trees, after, ours, before)
-            changes = [] if merged.clashes else changed(trees, ours, merged.tree)
+            after_all = merged.tree if merged.clashes else _with_its_version(project, deed, ours, merged.tree)
+            changes = [] if merged.clashes else changed(trees, ours, after_all)
         if merged.clashes:
             listed = "\n".join(f"  {path}" for path in sorted({path for each in merged.clashes for path in each.paths}))
             raise LitgenError(
@@ -145,6 +148,23 @@ def undo(manner: Manner) -> None:
             )
         state.apply(changes, trees, None)
         manner.say(f"Undone: {deed.command}")
+
+
+def _with_its_version(project: Project, deed: Deed, ours: Tree, undone: Tree) -> Tree:
+    """What undo leaves, with the bundle as it is now if the one before lacks the version that the project has then.
+
+    Raises:
+        LitgenError: If nothing else is to be undone.
+    """
+    tag = version_in(undone[ANSWERS].content) if ANSWERS in undone else project.tag
+    if tag is None or BUNDLE not in undone or bundle.holds(undone[BUNDLE].content, tag):
+        return undone
+    if {path for path in ours.keys() | undone.keys() if ours.get(path) != undone.get(path)} == {BUNDLE}:
+        raise LitgenError(
+            f"`{deed.command}` cannot be undone: the project has {tag} since then, which {BUNDLE} did not hold before; "
+            "expected no upgrade after it. Nothing was changed: keep it, or go back with git to before the upgrade."
+        )
+    return {**undone, BUNDLE: ours[BUNDLE]} if BUNDLE in ours else undone
 
 
 def refuse_unresolved(project: Project, state: State) -> None:

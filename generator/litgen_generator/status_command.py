@@ -30,8 +30,8 @@ def run(*, check: bool, as_json: bool) -> None:
 def _status(project: Project, conflicts: tuple[str, ...]) -> status.Status:
     newest = current().tag
     is_outdated = order(project.tag) < order(newest)
-    wish = Wish("litgen update", project.template, lambda answers: answers)
     try:
+        wish = Wish("litgen update", project.template, lambda answers: answers, is_update=True)
         with planned(project, wish) as plan:
             edited, deleted = status.drift(plan.base, plan.ours)
             marked = status.marked(plan.ours)

@@ -56,7 +56,8 @@ def _fetched(project: Project, state: State, newest: Template) -> bool:
     """Write the bundle, unless it holds both versions already; whether it was written."""
     place = project.root / BUNDLE
     held = bundle.refs(place) if place.is_file() else {}
-    own = project.template if f"refs/tags/{project.tag}" in held else carried.template_of(project.tag)
+    is_held = f"refs/tags/{project.tag}" in held
+    own = project.template if is_held else carried.held(project.tag) or project.template
     wanted = {each.tag: each.bundle for each in (own, newest)}
     if all(held.get(f"refs/tags/{tag}") == bundle.refs(path)[f"refs/tags/{tag}"] for tag, path in wanted.items()):
         return False

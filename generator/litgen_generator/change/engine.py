@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from litgen_generator.change import folding, merge
+from litgen_generator.change import folding, merge, runtime_pin
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
 from litgen_generator.change.project import SETTINGS, Project, check_is_no_link
 from litgen_generator.change.snapshot import rendered, working_tree
@@ -31,11 +31,13 @@ class Wish:
         template: The version of the template that it is to have.
         answers: From the answers as they are, service.toml's values among them, to what they are to be; asked twice,
             and must not ask anybody.
+        is_update: Whether wheels that other versions have left go, too.
     """
 
     command: str
     template: Template
     answers: Callable[[Answers], Answers]
+    is_update: bool = False
 
 
 @dataclass
@@ -104,6 +106,9 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
             (theirs,) = _pristine([Job(wish.template, wanted)], scratch / "second")
             ours = working_tree(project.root, base, theirs)
         start = _without_choices(base, theirs, folded)
+        if wish.is_update:
+            strays = runtime_pin.strays(project.root, {**base, **theirs}, ours)
+            start, ours = {**start, **strays}, {**ours, **strays}
         if folded.adopted:
             theirs = _without_adopted(theirs, folded.adopted)
         if unsaid := _unsaid(folded.answers, ours):

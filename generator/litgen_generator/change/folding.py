@@ -40,6 +40,7 @@ _NOT_GIVEN: Final[Mapping[str, str]] = {"run_limit_s": "auto"}
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
 _REFUSED = "but as an answer it is refused, so other files do not follow it"
+_NOT_TAKEN = "in service.toml is not taken into the answers"
 
 
 class Folded(NamedTuple):
@@ -104,6 +105,11 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
         if name not in known:
             _adopt(folded, name, table)
     return folded
+
+
+def is_refusal(note: str) -> bool:
+    """Whether a note tells of something in service.toml that the other files do not follow."""
+    return _REFUSED in note or _NOT_TAKEN in note
 
 
 def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
@@ -209,7 +215,7 @@ def _adopt(folded: Folded, name: str, table: dict[str, Any]) -> None:
     refused = [told.message for told in problems({**folded.answers, "endpoints": endpoints}) if told.at.startswith(at)]
     if refused:
         why = refused[0].removeprefix(f"{at}.")
-        folded.notes.append(f"{dotted(('endpoints', name))} in service.toml is not taken into the answers: {why}")
+        folded.notes.append(f"{dotted(('endpoints', name))} {_NOT_TAKEN}: {why}")
         return
     folded.answers["endpoints"] = endpoints
     folded.adopted.append(name)

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from litgen_generator.change.snapshot import entry_at
 from litgen_generator.change.toml_edit import lookup
 from litgen_generator.change.trees import Entry, Tree
+from litgen_generator.release import bundle
+from litgen_generator.release.carried import held
 
 PYPROJECT = "pyproject.toml"
 VENDOR = "vendor/"
@@ -39,6 +42,26 @@ def following(base: Tree, ours: Tree, theirs: Tree) -> tuple[dict[str, Entry], d
     for name, text in texts.items():
         sides[name][PYPROJECT] = sides[name][PYPROJECT]._replace(content=text)
     return sides["base"], sides["ours"]
+
+
+def strays(root: Path, base: Tree, ours: Tree) -> dict[str, Entry]:
+    """Wheels of other releases that lie in vendor/ and that pyproject.toml does not name, as after a merge of branches.
+
+    Args:
+        root: The project.
+        base: What the template gave.
+        ours: The owner's files.
+    """
+    named = ours[PYPROJECT].content if PYPROJECT in ours else b""
+    found = {}
+    for place in sorted((root / VENDOR).glob("litgen_runtime-*.whl")):
+        version, entry = _version(place.name), entry_at(place)
+        if VENDOR + place.name in base or place.name.encode() in named or version is None or entry is None:
+            continue
+        release = held(f"v{version.removesuffix('+vendored')}")
+        if release and entry.content == bundle.runtime_in(release.bundle, release.tag, place.name):
+            found[VENDOR + place.name] = entry
+    return found
 
 
 def problem(root: Path) -> str | None:
