@@ -173,18 +173,9 @@ def remove_endpoint(name: str, **manner: bool) -> None:
 def set_answers(settings: tuple[str, ...], **manner: bool) -> None:
     """Give other answers: KEY=VALUE for the service, ENDPOINT.KEY=VALUE for an endpoint; VALUE none takes one back."""
     _prepare()
-    from litgen_generator import change_command
-    from litgen_generator.answers import sources
-    from litgen_generator.change import wishes
-    from litgen_generator.change.engine import Wish
+    from litgen_generator import set_command
 
-    given = [sources.setting(text) for text in settings]
-    change_command.run(
-        lambda project: Wish(
-            f"litgen set {' '.join(settings)}", project.template, lambda answers: wishes.with_settings(answers, given)
-        ),
-        _manner(manner),
-    )
+    set_command.run(settings, _manner(manner))
 
 
 @command.command()

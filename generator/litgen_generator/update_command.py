@@ -31,7 +31,7 @@ def run(to: str | None, settings: Sequence[str], manner: Manner) -> None:
         LitgenError: If it cannot be brought there; then nothing was written.
     """
     target = template_of(to) if to else current()
-    given = [sources.setting(text) for text in settings]
+    given = sources.settings(settings)
     change_command.run(lambda project: _wish(project, target, given, manner), manner)
 
 

@@ -59,7 +59,7 @@ def strays(root: Path, base: Tree, ours: Tree) -> dict[str, Entry]:
         if VENDOR + place.name in base or place.name.encode() in named or version is None or entry is None:
             continue
         release = held(f"v{version.removesuffix('+vendored')}")
-        if release and entry.content == bundle.runtime_in(release.bundle, release.tag, place.name):
+        if release and entry.content == bundle.file_in(release.bundle, release.tag, f"{bundle.VENDOR}/{place.name}"):
             found[VENDOR + place.name] = entry
     return found
 

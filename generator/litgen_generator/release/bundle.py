@@ -72,8 +72,8 @@ def holds(content: bytes, tag: str) -> bool:
     return f"refs/tags/{tag}" in _refs(io.BytesIO(content))
 
 
-def runtime_in(bundle: Path, tag: str, name: str) -> bytes | None:
-    """The wheel of a version in a bundle, if that is its name.
+def file_in(bundle: Path, tag: str, path: str) -> bytes | None:
+    """A file of a version in a bundle, if there is such a file.
 
     Raises:
         LitgenError: If the bundle cannot be read.
@@ -82,10 +82,9 @@ def runtime_in(bundle: Path, tag: str, name: str) -> bytes | None:
         env, repository = git.neutral_environment(), Path(folder)
         _init(repository, env)
         git.run("fetch", "--quiet", bundle, f"refs/tags/{tag}:refs/tags/{tag}", cwd=repository, env=env)
-        place = f"{VENDOR}/{name}"
-        if not git.run("ls-tree", "--name-only", tag, "--", place, cwd=repository, env=env):
+        if not git.run("ls-tree", "--name-only", tag, "--", path, cwd=repository, env=env):
             return None
-        return git.output("cat-file", "blob", f"{tag}:{place}", cwd=repository, env=env)
+        return git.output("cat-file", "blob", f"{tag}:{path}", cwd=repository, env=env)
 
 
 def source_digest(bundle: Path) -> str:
