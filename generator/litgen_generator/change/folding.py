@@ -172,9 +172,12 @@ def _fold(folded: Folded, edits: list[_Edit]) -> None:
             _give_back(edit.place, stored[id(edit)])
     for edit in edits:
         why = refused.get(id(edit))
-        folded.notes.append(f"{edit.said}, {_REFUSED}: {why}" if why else edit.said)
-        if not why:
-            folded.values[dotted(edit.place.path)] = edit.value
+        if why:
+            folded.notes.append(f"{edit.said}, {_REFUSED}: {why}")
+            continue
+        is_known = _is_alike(stored[id(edit)].get(edit.place.name, _MISSING), edit.value)
+        folded.notes += [] if is_known else [edit.said]
+        folded.values[dotted(edit.place.path)] = edit.value
 
 
 def _to_blame(folded: Folded, taken: list[_Edit], stored: Mapping[int, dict[str, Any]], told: Told) -> list[_Edit]:
