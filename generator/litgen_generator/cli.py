@@ -202,12 +202,13 @@ def status(check: bool, as_json: bool) -> None:
 
 
 @command.command(name="continue")
+@click.option("--both", is_flag=True, help="Keep both copies of a file that you and the template have each moved.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong.")
-def resume(quiet: bool) -> None:
+def resume(both: bool, quiet: bool) -> None:
     """Go on after a conflict, once every file is as it is to be."""
     from litgen_generator import change_command
 
-    change_command.resume(_manner({"quiet": quiet}))
+    change_command.resume(_manner({"quiet": quiet}), both=both)
 
 
 @command.command()

@@ -54,6 +54,7 @@ class Plan:
         conflicts: What only the owner can decide.
         kept: What stays as the owner has it, although the template's has changed.
         notes: What was found in service.toml, a sentence each.
+        theirs: What the template gives now.
     """
 
     project: Project
@@ -65,6 +66,7 @@ class Plan:
     conflicts: list[merge.Conflict] = field(default_factory=list)
     kept: list[merge.Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    theirs: Tree = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -79,7 +81,8 @@ class Plan:
     def apply(self, state: State) -> None:
         """Write it."""
         paths = tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
-        state.apply(self.changes, self.trees, Deed(self.wish.command, self.label, paths))
+        copies = tuple(conflict.copies for conflict in self.conflicts if conflict.copies)
+        state.apply(self.changes, self.trees, Deed(self.wish.command, self.label, paths, copies))
 
 
 def label_of(template: Template) -> str:
@@ -117,7 +120,7 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         trees = Trees(scratch / "trees")
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
-        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, folded.notes)
+        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, folded.notes, theirs)
 
 
 def changed(trees: Trees, before: Tree, after: Tree) -> list[Change]:

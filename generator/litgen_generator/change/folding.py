@@ -176,7 +176,7 @@ def _fold(folded: Folded, edits: list[_Edit]) -> None:
             folded.notes.append(f"{edit.said}, {_REFUSED}: {why}")
             continue
         is_known = _is_alike(stored[id(edit)].get(edit.place.name, _MISSING), edit.value)
-        folded.notes += [] if is_known else [edit.said]
+        folded.notes.extend([] if is_known else [edit.said])
         folded.values[dotted(edit.place.path)] = edit.value
 
 

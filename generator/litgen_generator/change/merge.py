@@ -43,6 +43,8 @@ class Conflict(NamedTuple):
     path: str
     why: str
     key: str | None = None
+    copies: tuple[str, ...] = ()
+    """Where the file is, if both sides have moved it."""
 
 
 class Kept(NamedTuple):
@@ -100,6 +102,27 @@ def merge(trees: Trees, base: Tree, ours: Tree, theirs: Tree, label: str) -> Mer
 def merge_as_text(trees: Trees, base: Tree, ours: Tree, theirs: Tree) -> Merged:
     """Merge every file as git does."""
     return trees.merged(base, ours, theirs, "before")
+
+
+def lost_by_copier(trees: Trees, base: Tree, ours: Tree, theirs: Tree) -> dict[str, str | None]:
+    """The files that the owner has edited and the template has no more: where each is now, or None."""
+    edited = [path for path in base if path not in theirs and path in ours]
+    edited = [path for path in edited if _without_returns(ours[path]) != _without_returns(base[path])]
+    if not edited:
+        return {}
+    trees.keep({"theirs": "base"}, base=base, theirs=theirs)
+    moved = trees.renames("base", "theirs")
+    return {path: moved.get(path) for path in sorted(edited)}
+
+
+def is_taken_back(before: Tree, after: Tree, ours: Tree) -> bool:
+    """Whether every file that a change has changed is as before it, but for its line ends, of which git has a say."""
+    changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    return all(_without_returns(ours.get(path)) == _without_returns(before.get(path)) for path in changed)
+
+
+def _without_returns(entry: Entry | None) -> Entry | None:
+    return entry and entry._replace(content=entry.content.replace(b"\r\n", b"\n"))
 
 
 def is_owned(path: str) -> bool:
@@ -209,4 +232,8 @@ def _conflicts(clashes: list[Clash], files: Tree) -> Iterator[Conflict]:
         path = next((path for path in clash.paths if path in files), clash.paths[0])
         if path not in seen:
             seen.add(path)
-            yield Conflict(path, _REASONS.get(clash.kind, f"git says: {clash.kind}"))
+            copies = tuple(dict.fromkeys(each for each in clash.paths if each in files))
+            if clash.kind != "rename/rename" or len(copies) < 2:
+                yield Conflict(path, _REASONS.get(clash.kind, f"git says: {clash.kind}"))
+            else:
+                yield Conflict(path, f"{_REASONS[clash.kind]}: {' and '.join(copies)}", None, copies)
