@@ -50,12 +50,14 @@ def config(
     endpoints: Mapping[str, Any],
     service: Mapping[str, Any] | None = None,
     shutdown: Mapping[str, Any] | None = None,
+    auth: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a service.toml and return its path."""
     tables = {
         "service": {"name": "trial", "host": "127.0.0.1", "port": 0, **(service or {})},
         "endpoints": endpoints,
         "shutdown": {"drain_timeout_s": 10.0, **(shutdown or {})},
+        "auth": auth or {},
     }
     path = folder / "service.toml"
     path.write_text("".join(f"{key} = {value}\n" for key, value in _flat(tables, "")), encoding="utf-8")

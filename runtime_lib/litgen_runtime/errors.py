@@ -10,6 +10,7 @@
         ├── InvalidForm            400 invalid-form
         ├── InvalidHeader          400 invalid-header
         ├── Unauthorized           401 unauthorized
+        ├── Forbidden              403 forbidden
         ├── NotFound               404 not-found
         ├── MethodNotAllowed       405 method-not-allowed
         ├── ClientTooSlow          408 client-too-slow
@@ -146,6 +147,12 @@ class Unauthorized(RequestError):
     """A key is missing or wrong."""
 
     status, code, title = 401, "unauthorized", "A valid key is needed"
+
+
+class Forbidden(RequestError):
+    """The key is valid; its holder may not do this."""
+
+    status, code, title = 403, "forbidden", "This key may not be used here"
 
 
 class NotFound(RequestError):

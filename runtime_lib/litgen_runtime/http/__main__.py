@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from litgen_runtime import logs
+from litgen_runtime.api_keys import Keyring
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.groups import let_the_supervisor_decide
@@ -24,6 +25,8 @@ from litgen_runtime.http.app import Front
 from litgen_runtime.http.body import reader_for
 from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door, admit
+from litgen_runtime.http.gate import gate_for
+from litgen_runtime.http.key_watch import KeyWatch
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -51,11 +54,19 @@ class HttpProcess:
         workers: every worker there will be.
         shutdown_keys: what opens POST /shutdown.
         folder: where large bodies may be kept.
+        keyring: who has which key; None: auth is off.
     """
 
     def __init__(
-        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str], folder: str
+        self,
+        control: Control,
+        settings: Settings,
+        workers: list[WorkerState],
+        shutdown_keys: list[str],
+        folder: str,
+        keyring: Keyring | None = None,
     ) -> None:
+        self._keyring = keyring
         self._control = control
         self._shutdown_keys = shutdown_keys
         self._folder = folder
@@ -74,7 +85,13 @@ class HttpProcess:
         self._lanes: dict[bytes, Door] = {}
         if not self._site.may_have_middleware:
             self._open_lanes()
-        front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle)
+        front = Front(
+            dict.fromkeys(PATHS, probes),
+            self._routes(self._door_of),
+            self._site,
+            self._lifecycle,
+            gate_for(None, keyring),
+        )
         self._server = Server(front, settings.service, self._crowd, self._lanes, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -109,13 +126,15 @@ class HttpProcess:
             request, response = resolve_types(key, endpoint.request, endpoint.response, answer_type)
             may_enter = partial(admit, self._lifecycle, name)
             reader = reader_for(request, dispatcher, self._settings.service, spool, may_enter)
+            gate = gate_for(endpoint.auth, self._keyring)
             if endpoint.streaming:
-                yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, endpoint.streaming.keep_alive_s)
+                keep_alive_s = endpoint.streaming.keep_alive_s
+                yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, keep_alive_s, gate)
             elif response is bytes:
                 answer_type = answer_type or "application/octet-stream"
-                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type)
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type, gate)
             else:
-                yield endpoint.path, Door(dispatcher, reader, self._lifecycle)
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, gate=gate)
 
     def _open_lanes(self) -> None:
         """Let requests take the short way, unless the owner's middleware has to see them."""
@@ -126,6 +145,9 @@ class HttpProcess:
         self._tell({"do": "listening"})
         self._spawn(self._load_site())
         self._spawn(self._beat())
+        if self._keyring is not None:
+            watch = KeyWatch(self._settings.auth.keys, self._keyring, self._tell)
+            self._spawn(watch.run())
 
     async def _load_site(self) -> None:
         try:
@@ -206,10 +228,11 @@ def main() -> None:
         return
     settings = Settings.model_validate_json(json.dumps(spec["settings"]))
     workers = [WorkerState(**worker) for worker in spec["workers"]]
+    keyring = None if spec["api_keys"] is None else Keyring.from_json(spec["api_keys"])
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"])
+            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"], keyring)
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

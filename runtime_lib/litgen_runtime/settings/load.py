@@ -20,6 +20,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.model import EndpointSettings, Settings
 
 PREFIX = "LITGEN__"
+_SECRET = ("auth", "auth.keys")  # in whose place somebody may have put a key itself
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -48,7 +49,8 @@ def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mappin
         _put(raw, key.split("."), value[1], value[0])
     for dotted, value in (overrides or {}).items():
         _put(raw, dotted.split("."), value, "the command line")
-    return validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
+    settings = validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
+    return _anchored(settings, path.parent)
 
 
 def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | None = None) -> Settings:
@@ -65,6 +67,15 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
         origins = origins or {}
         lines = [_sentence(detail, where, origins) for detail in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Take the path of a file of keys from the folder of service.toml."""
+    keys = settings.auth.keys
+    if not isinstance(keys, str) or not keys.startswith("file:"):
+        return settings
+    source = f"file:{(folder / keys.removeprefix('file:')).absolute()}"
+    return settings.model_copy(update={"auth": settings.auth.model_copy(update={"keys": source})})
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, Any]]]:
@@ -124,7 +135,8 @@ def _sentence(detail: ErrorDetails, where: str, origins: Mapping[str, str]) -> s
         near = difflib.get_close_matches(loc[-1], known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
         return f"{key} is not a key of this version. {hint} Fix it in {place}."
-    return f"{key} is {_shown(detail['input'])}; expected {expected}. Fix it in {place}."
+    shown = "something else" if key in _SECRET else _shown(detail["input"])
+    return f"{key} is {shown}; expected {expected}. Fix it in {place}."
 
 
 def _shown(value: object) -> str:

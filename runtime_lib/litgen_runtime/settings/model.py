@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from litgen_runtime.settings.fields import (
+    Auth,
     AutoTimeout,
     Bytes,
     Devices,
     EndpointName,
+    KeySource,
     MediaType,
     Memory,
     Name,
@@ -156,6 +158,7 @@ class EndpointSettings(_Table):
     kill_grace_s: Seconds = 2.0
     repeatable: Annotated[bool, Field(description="true or false")] = True
     quarantine_s: Timeout = 600.0
+    auth: Auth = None
     workers: WorkerSettings = WorkerSettings()
     batching: BatchingSettings | None = Field(None, description="a table with max_size, max_wait_s, max_weight")
     streaming: StreamingSettings | None = Field(None, description="a table with max_streams and keep_alive_s")
@@ -193,6 +196,12 @@ class ShutdownSettings(_Table):
     api: Annotated[bool, Field(description="true or false")] = False
 
 
+class AuthSettings(_Table):
+    """[auth]: who may use the endpoints."""
+
+    keys: KeySource = False
+
+
 class Settings(_Table):
     """A whole service."""
 
@@ -201,6 +210,19 @@ class Settings(_Table):
         min_length=1, description="at least one table [endpoints.NAME]"
     )
     shutdown: ShutdownSettings = ShutdownSettings()
+    auth: AuthSettings = AuthSettings()
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Settings:
+        for name, endpoint in self.endpoints.items():
+            if endpoint.auth not in (None, False) and self.auth.keys is False:
+                raise _advice(
+                    f"endpoints.{name}.auth",
+                    endpoint.auth,
+                    "no such key while auth.keys names no keys",
+                    "Set auth.keys, or remove it",
+                )
+        return self
 
     @model_validator(mode="after")
     def _paths(self) -> Settings:
