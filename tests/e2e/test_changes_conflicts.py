@@ -44,6 +44,7 @@ def test_a_conflict_is_readable(conflicted: Owner) -> None:
     text = conflicted.text(DEPLOYMENT)
     assert f"<<<<<<< yours\n      {GRACE}: 333 # ours\n=======\n" in text
     assert ">>>>>>> template v" in text
+    assert f"=======\n      {GRACE}: 135\n>>>>>>> template v" in text
     assert "+vendored" not in text
     assert "drain_timeout_s = 120" in conflicted.text("service.toml")
 

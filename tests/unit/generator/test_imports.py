@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "creation": {"answers", "errors", "git", "release", "render", "staging"},
     "wizard": {"answers"},
     "new_command": {"answers", "creation", "errors", "tree", "wizard"},
-    "change_command": {"change", "errors", "release", "render"},
+    "change_command": {"change", "errors", "git", "release", "render"},
     "add_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
     "set_command": {"answers", "change", "change_command", "errors", "release"},
     "update_command": {"answers", "change", "change_command", "errors", "release", "wizard"},
