@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from litgen_generator.change import applying
-from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
+from litgen_generator.change.applying import Deed, State
 from litgen_generator.change.engine import changed
 from litgen_generator.change.snapshot import entry_at
 from litgen_generator.change.trees import FILE, LINK, Change, Entry, Trees
