@@ -290,7 +290,7 @@ def test_a_detached_head(owner: Owner) -> None:
 
 
 def test_in_the_middle_of_a_merge(owner: Owner) -> None:
-    """An unmerged index stays as it is; conflicts that are not litgen's are the owner's to end, before litgen writes."""
+    """An unmerged index stays as it is; conflicts that are not litgen's are for the owner to end first."""
     owner.git("checkout", "--quiet", "-b", "side")
     owner.edits("Makefile", ".PHONY", "# side\n.PHONY")
     owner.commits()
