@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
+from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.jobs.desk import Desk
@@ -16,6 +17,7 @@ from litgen_runtime.jobs.store import Query
 
 PATH = "/v1/jobs"
 _JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
+_EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
 _SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
@@ -42,6 +44,12 @@ class JobsApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a ``RequestError`` passes through."""
         request_id = request_id_of(header(scope, b"x-request-id"))
+        events = _EVENTS.fullmatch(scope["path"])
+        if events is not None:
+            _expect(scope, "GET" if scope["method"] == "HEAD" else scope["method"], ("GET",))
+            job = await self._desk.ledger.get(events[1], "")
+            await stream_events(self._desk, job, scope, receive, send, request_id)
+            return
         await send_answer(send, await self._answer(scope), request_id)
 
     async def _answer(self, scope: Scope) -> Answer:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import RequestError
+from litgen_runtime.jobs.bells import Bells
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.engine import Engine
@@ -18,6 +19,7 @@ from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.jobs.stats import JobStats
 from litgen_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,9 @@ class Desk:
         self._store = SqliteStore(path)
         self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), Clock())
         self.ledger.on_change = self._on_change
+        self.stats = JobStats()
+        self.bells = Bells()
+        self.ledger.on_said = self.bells.ring
         self._engines = {
             name: Engine(
                 name,
@@ -82,13 +87,15 @@ class Desk:
         loop = asyncio.get_running_loop()
         for engine in self._engines.values():
             self._tasks += [loop.create_task(engine.claim_on()), loop.create_task(engine.settle_on())]
+            self._tasks.append(loop.create_task(engine.note_on()))
             engine.wake()
         self._tasks.append(loop.create_task(self._sweep_on()))
 
     def stop(self) -> None:
-        """Begin to run nothing more."""
+        """Begin to run nothing more, and let those go who wait for something to happen."""
         for engine in self._engines.values():
             engine.stop()
+        self.bells.silence()
 
     async def close(self) -> None:
         """Let go of the store; everything that has ended is in it."""
@@ -116,6 +123,8 @@ class Desk:
         return await self.ledger.get(job.id, job.principal)
 
     def _on_change(self, job: Job) -> None:
+        self.stats.changed(job)
+        self.bells.ring(job.id)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
