@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.body import Reader
 from litgen_runtime.http.job_door import JobDoor
+from litgen_runtime.http.job_metrics import JobMetrics
 from litgen_runtime.http.jobs_api import JobsApi
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.jobs.desk import Desk
@@ -35,6 +36,7 @@ class JobSide:
     ) -> None:
         self.desk = Desk(settings, dispatchers, result_types, lifecycle.count)
         self.api = JobsApi(self.desk)
+        self.metrics = JobMetrics(self.desk)
         self._lifecycle = lifecycle
 
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str) -> JobDoor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import RequestError
@@ -56,8 +57,9 @@ class Desk:
             for name, endpoint in endpoints.items()
         }
         path = Path(choices.path)
+        self._clock = Clock()
         self._store = SqliteStore(path)
-        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), Clock())
+        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self._clock)
         self.ledger.on_change = self._on_change
         self.stats = JobStats()
         self.bells = Bells()
@@ -80,6 +82,33 @@ class Desk:
     def trouble(self) -> str | None:
         """Why the store cannot write; None while it can."""
         return self._store.trouble
+
+    @property
+    def endpoints(self) -> Collection[str]:
+        """The names of those that take jobs."""
+        return self._engines.keys()
+
+    def oldest_s(self, endpoint: str) -> float:
+        """Return for how many seconds the first in turn has waited."""
+        waiting = self.ledger.backlogs[endpoint]
+        return max(self._clock() - waiting.oldest, 0.0) if waiting.jobs and waiting.oldest is not None else 0.0
+
+    def running(self, endpoint: str) -> int:
+        """Return how many jobs run here."""
+        return self._engines[endpoint].running
+
+    def health(self) -> dict[str, Any]:
+        """Say how the jobs fare, for an operator."""
+        endpoints = {
+            name: {
+                "waiting": self.ledger.backlogs[name].jobs,
+                "waiting_bytes": self.ledger.backlogs[name].bytes,
+                "oldest_s": round(self.oldest_s(name), 1),
+                "running": self.running(name),
+            }
+            for name in self.endpoints
+        }
+        return {"trouble": self.trouble, "endpoints": endpoints}
 
     async def open(self) -> None:
         """Take up what an earlier process left, and begin to run."""

@@ -76,6 +76,11 @@ class Engine:
         self._stopped = False
         workers.on_room = self._wake.set
 
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        return len(self._running)
+
     def wake(self) -> None:
         """Look whether there is something to run."""
         self._wake.set()
