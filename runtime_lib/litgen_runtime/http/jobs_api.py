@@ -11,6 +11,7 @@ from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
 from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
+from litgen_runtime.jobs.again import again
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Query
@@ -39,6 +40,7 @@ class JobsApi:
             (None, "DELETE"): self._delete,
             ("result", "GET"): self._result,
             ("cancel", "POST"): self._cancel,
+            ("retry", "POST"): self._retry,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +83,11 @@ class JobsApi:
         status = 200 if job.status is Status.CANCELED else 202
         return (await paper_of(self._desk.ledger, job, scope)).answer(status)
 
+    async def _retry(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        job, replayed = await again(self._desk.ledger, job_id, principal)
+        headers = {"Idempotency-Replayed": "true"} if replayed else {}
+        return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
+
     async def _delete(self, _: Scope, job_id: str, principal: str) -> Answer:
         await self._desk.ledger.delete(job_id, principal)
         return Answer(204, b"application/json", b"")
@@ -100,10 +107,10 @@ class JobsApi:
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
+        job = await self._desk.ledger.get(job_id, principal)
         text = _query(scope, {"wait"}).get("wait", "0")
         if not _SECONDS.fullmatch(text):
             raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
-        job = await self._desk.ledger.get(job_id, principal)
         seconds = min(float(text), _MAX_WAIT_S)
         return await self._desk.changed(job, seconds) if seconds else job
 

@@ -321,6 +321,11 @@ class Ledger:
             raise JobGone("The job's result is not kept any longer.")
         return payload.content_type, await self._payloads.data(payload)
 
+    async def asked(self, job: Job) -> tuple[str, bytes] | None:
+        """Return the type and the bytes of what a job was asked with; None where they are not kept any longer."""
+        payload = await self._read(lambda rows: rows.body(job.id))
+        return None if payload is None else (payload.content_type, await self._payloads.body(job.id, payload))
+
     async def page(self, query: Query) -> Sequence[Job]:
         """Return jobs, the latest first."""
         return await self._read(lambda rows: rows.page(query))
