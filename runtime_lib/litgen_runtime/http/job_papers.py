@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from litgen_runtime.errors import JobCanceled, JobExpired, RequestError
-from litgen_runtime.http.messages import Answer, Scope, header
+from litgen_runtime.http.messages import Answer, Scope
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 
@@ -91,8 +91,8 @@ def _members(job: Job) -> dict[str, Any]:
 
 
 def _urls(job: Job, scope: Scope) -> dict[str, str]:
-    host = (header(scope, b"host") or b"").decode("latin-1")
-    base = f"{scope['scheme']}://{host}/v1/jobs/{job.id}" if host else f"/v1/jobs/{job.id}"
+    """Return where things are on this server: whatever name, scheme or proxy the client has come by."""
+    base = f"{scope.get('root_path', '')}/v1/jobs/{job.id}"
     return {"get": base, "result": f"{base}/result", "events": f"{base}/events", "cancel": f"{base}/cancel"}
 
 

@@ -22,6 +22,10 @@ from litgen_runtime.settings import EndpointSettings, Settings
 from litgen_runtime.upload import Upload
 
 _REF = "#/components/schemas/{model}"
+_KEY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 _RAW_ERRORS = (errors.CannotStore,)
 _PREDICTION_ERRORS: tuple[type[errors.RequestError], ...] = (
     errors.InvalidJSON,
@@ -85,27 +89,43 @@ def describe(settings: Settings) -> dict[str, Any]:
         from litgen_runtime.http import openapi_jobs
 
         models += openapi_jobs.MODELS
-        paths |= openapi_jobs.job_paths()
+        paths |= _job_paths(openapi_jobs.job_paths(), settings)
     ours = models_json_schema([(model, "serialization") for model in models], ref_template=_OUR_REF)[1]
     for name, endpoint in settings.endpoints.items():
         taken = _taken(types[name][0], schemas.get(((name, "validation"), "validation")))
         item = schemas.get(((name, "serialization"), "serialization"))
         given = _given(endpoint.response_type, item) if endpoint.streaming is None else _stream(item)
         operation = _operation(name, taken, given)
-        paths[endpoint.path] = {"post": openapi_jobs.with_jobs(operation) if endpoint.jobs else operation}
+        if endpoint.jobs:
+            operation = openapi_jobs.with_jobs(operation)
+        paths[endpoint.path] = {"post": operation if is_open(settings, endpoint) else operation | _guarded(operation)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}
     components: dict[str, Any] = {"schemas": definitions.get("$defs", {})}
     components["schemas"] |= {_OUR_PREFIX + name: schema for name, schema in ours["$defs"].items()}
+    schemes: dict[str, Any] = {} if settings.auth.keys is False else dict(_KEY_SCHEMES)
     if settings.shutdown.api:
         paths["/shutdown"] = {"post": _shutdown()}
-        components["securitySchemes"] = {"shutdown": {"type": "http", "scheme": "bearer"}}
+        schemes["shutdown"] = {"type": "http", "scheme": "bearer"}
+    if schemes:
+        components["securitySchemes"] = schemes
     return {
         "openapi": "3.1.0",
         "info": {"title": settings.service.name, "version": "1"},
         "paths": paths,
         "components": components,
     }
+
+
+def _job_paths(paths: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the paths of jobs with the keys that they ask for, should they."""
+    if settings.auth.keys is False:
+        return paths
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                operation |= _guarded(operation)
+    return paths
 
 
 def _types(name: str, endpoint: EndpointSettings) -> tuple[Any, Any]:
@@ -142,6 +162,20 @@ def _operation(name: str, taken: dict[str, Any], given: dict[str, Any]) -> dict[
             **{str(error.status): _problem(error.title) for error in answered},
             "default": _problem("An error that the model answered itself"),
         },
+    }
+
+
+def is_open(settings: Settings, endpoint: EndpointSettings) -> bool:
+    """Whether an endpoint needs no key."""
+    return settings.auth.keys is False or endpoint.auth is False
+
+
+def _guarded(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operation says besides when it needs a key, in either of two headers."""
+    refusals = {str(error.status): _problem(error.title) for error in (errors.Unauthorized, errors.Forbidden)}
+    return {
+        "security": [{scheme: []} for scheme in _KEY_SCHEMES],
+        "responses": dict(sorted((operation["responses"] | refusals).items())),
     }
 
 

@@ -70,6 +70,7 @@ class Engine:
         self._running: dict[str, Ticket] = {}
         self._said: dict[str, Said] = {}  # of those that run
         self._has_news = asyncio.Event()
+        self._unwanted: set[str] = set()  # jobs whose end was wished while they may have been on their way here
         self._settlements: list[Settlement] = []
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
@@ -90,10 +91,12 @@ class Engine:
         self._stopped = True
 
     def stop_job(self, job: Job) -> None:
-        """Have a job end, should it run here."""
+        """Have a job end that runs here, or is about to."""
         ticket = self._running.get(job.id)
         if ticket is not None:
             self._workers.stop(ticket)
+        else:
+            self._unwanted.add(job.id)
 
     async def claim_on(self) -> None:
         """Claim and run, again and again."""
@@ -109,21 +112,27 @@ class Engine:
                 if not claims:
                     break
                 self._begin(claims)
+            self._unwanted.clear()
 
     async def settle_on(self) -> None:
         """Write what came of it, again and again; what cannot be written is kept until it can."""
         while True:
             await self._has_ended.wait()
             self._has_ended.clear()
-            settlements, self._settlements = self._settlements, []
-            try:
-                await self._ledger.settle(settlements)
-            except StorageFull:
-                self._settlements = settlements + self._settlements
+            if not await self.settle():
                 self._has_ended.set()
                 await asyncio.sleep(_AGAIN_S)
-                continue
-            self._count(-len(settlements))
+
+    async def settle(self) -> bool:
+        """Write what has come of it so far; False if it cannot be written now."""
+        settlements, self._settlements = self._settlements, []
+        try:
+            await self._ledger.settle(settlements)
+        except StorageFull:
+            self._settlements = settlements + self._settlements
+            return False
+        self._count(-len(settlements))
+        return True
 
     async def note_on(self) -> None:
         """Write what running jobs say, again and again, each at most about twice a second."""
@@ -160,6 +169,8 @@ class Engine:
                 ticket.on_note = partial(self._hear, said)
             else:
                 self._ended(claim.job, ticket)
+            if claim.job.id in self._unwanted:
+                self._workers.stop(ticket)
 
     def _ended(self, job: Job, ticket: Ticket) -> None:
         self._running.pop(job.id, None)

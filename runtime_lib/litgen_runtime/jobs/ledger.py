@@ -15,7 +15,6 @@ from litgen_runtime.errors import (
     JobFinished,
     JobGone,
     JobUnfinished,
-    NotFound,
     StorageFull,
     WorkerDied,
 )
@@ -27,7 +26,7 @@ from litgen_runtime.jobs.machine import Failed, Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.said import Said
-from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed
+from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.transport.bodies import SpooledBody
 
 R = TypeVar("R")
@@ -95,6 +94,7 @@ class Ledger:
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
+        self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -102,6 +102,7 @@ class Ledger:
 
         def work(rows: Rows) -> tuple[list[Job], dict[str, Backlog], set[str]]:
             now, changed = self._clock(), []
+            rows.bring_forward(now + machine.MAX_BACKOFF_S, now)
             for job in rows.running():
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
@@ -112,7 +113,9 @@ class Ledger:
         changed, backlog, files = await self._write(work)
         self.backlogs.found(backlog)
         for job in changed:
-            self.on_change(job)
+            if job.endpoint in self._rules:
+                self.on_change(job)
+        self._is_open = True
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
@@ -131,6 +134,8 @@ class Ledger:
         return await asyncio.shield(task)
 
     async def _submit(self, wish: Wish) -> tuple[Job, bool]:
+        if not self._is_open:
+            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
         now, job_id = self._clock(), new_id()
         size = wish.size
         self.backlogs.expect_room(wish.endpoint, size, now)
@@ -268,7 +273,7 @@ class Ledger:
         now = self._clock()
 
         def work(rows: Rows) -> tuple[Job, bool]:
-            job = _owned(rows, job_id, principal)
+            job = owned(rows, job_id, principal)
             new = machine.cancelled(job, self._rules[job.endpoint], now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
@@ -289,7 +294,7 @@ class Ledger:
         """
 
         def work(rows: Rows) -> Sequence[str]:
-            job = _owned(rows, job_id, principal)
+            job = owned(rows, job_id, principal)
             if not job.is_terminal:
                 raise JobUnfinished(f"The job is {job.status}; cancel it before it is deleted.")
             names = rows.strip(job_id)
@@ -305,7 +310,7 @@ class Ledger:
             NotFound: there is no such job of this principal.
             JobGone: there was one.
         """
-        job = await self._read(lambda rows: _owned(rows, job_id, principal))
+        job = await self._read(lambda rows: owned(rows, job_id, principal))
         if job.is_gone:
             raise JobGone(f"The job has {job.status}; it was kept until its time was over.")
         return job
@@ -383,13 +388,6 @@ def _note(rows: Rows, job: Job, now: float, result: Payload | None = None) -> Jo
     wished = job.status is Status.RUNNING and job.cancel_requested_at == now
     told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
     rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
-    return job
-
-
-def _owned(rows: Rows, job_id: str, principal: str) -> Job:
-    job = rows.get(job_id)
-    if job is None or job.principal != principal:
-        raise NotFound(f"There is no job {job_id[:64]!r}.")
     return job
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
+from litgen_runtime.errors import NotFound
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -91,6 +92,9 @@ class Rows(Protocol):
     def running(self) -> Sequence[Job]:
         """Return the jobs that run."""
 
+    def bring_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+
     def overtaken(self, now: float, limit: int) -> Sequence[Job]:
         """Return jobs whose time to begin, or to end, is over."""
 
@@ -140,3 +144,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Write what has been asked for, and let go of the database."""
+
+
+def owned(rows: Rows, job_id: str, principal: str) -> Job:
+    """Return a job of this principal's.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's, which is not told apart.
+    """
+    job = rows.get(job_id)
+    if job is None or job.principal != principal:
+        raise NotFound(f"There is no job {job_id[:64]!r}.")
+    return job

@@ -20,6 +20,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.model import EndpointSettings, Settings
 
 PREFIX = "LITGEN__"
+_SECRET = ("auth", "auth.keys")  # in whose place somebody may have put a key itself
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -49,7 +50,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mappin
     for dotted, value in (overrides or {}).items():
         _put(raw, dotted.split("."), value, "the command line")
     settings = validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
-    return settings.within(path.absolute().parent)
+    return _anchored(settings, path.parent)
 
 
 def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | None = None) -> Settings:
@@ -66,6 +67,19 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
         origins = origins or {}
         lines = [_sentence(detail, where, origins) for detail in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Take paths from the folder of service.toml: that of a file of keys, and of a store if there will be one."""
+    changed: dict[str, BaseModel] = {}
+    keys = settings.auth.keys
+    if isinstance(keys, str) and keys.startswith("file:"):
+        source = f"file:{(folder / keys.removeprefix('file:')).absolute()}"
+        changed["auth"] = settings.auth.model_copy(update={"keys": source})
+    if any(endpoint.jobs for endpoint in settings.endpoints.values()):
+        store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
+        changed["jobs"] = settings.jobs.model_copy(update={"store": store})
+    return settings.model_copy(update=changed)
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, Any]]]:
@@ -125,7 +139,8 @@ def _sentence(detail: ErrorDetails, where: str, origins: Mapping[str, str]) -> s
         near = difflib.get_close_matches(loc[-1], known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
         return f"{key} is not a key of this version. {hint} Fix it in {place}."
-    return f"{key} is {_shown(detail['input'])}; expected {expected}. Fix it in {place}."
+    shown = "something else" if key in _SECRET else _shown(detail["input"])
+    return f"{key} is {shown}; expected {expected}. Fix it in {place}."
 
 
 def _shown(value: object) -> str:

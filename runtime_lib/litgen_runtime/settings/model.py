@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from litgen_runtime.settings.fields import (
+    Auth,
     AutoTimeout,
     Bytes,
     Devices,
     EndpointName,
     JobSeconds,
+    KeySource,
     MediaType,
     Memory,
     Name,
@@ -160,6 +161,7 @@ class EndpointSettings(_Table):
     repeatable: Annotated[bool, Field(description="true or false")] = True
     jobs: Annotated[bool, Field(description="true or false")] = False
     quarantine_s: Timeout = 600.0
+    auth: Auth = None
     workers: WorkerSettings = WorkerSettings()
     batching: BatchingSettings | None = Field(None, description="a table with max_size, max_wait_s, max_weight")
     streaming: StreamingSettings | None = Field(None, description="a table with max_streams and keep_alive_s")
@@ -228,6 +230,12 @@ class JobsSettings(_Table):
         return self.store.removeprefix("sqlite:///")
 
 
+class AuthSettings(_Table):
+    """[auth]: who may use the endpoints."""
+
+    keys: KeySource = False
+
+
 class Settings(_Table):
     """A whole service."""
 
@@ -237,13 +245,19 @@ class Settings(_Table):
     )
     shutdown: ShutdownSettings = ShutdownSettings()
     jobs: JobsSettings = JobsSettings()
+    auth: AuthSettings = AuthSettings()
 
-    def within(self, folder: Path) -> Settings:
-        """Return these choices with the store's file, if there will be one, told in full."""
-        if not any(endpoint.jobs for endpoint in self.endpoints.values()):
-            return self
-        store = f"sqlite:///{folder / self.jobs.path}"
-        return self.model_copy(update={"jobs": self.jobs.model_copy(update={"store": store})})
+    @model_validator(mode="after")
+    def _guarded(self) -> Settings:
+        for name, endpoint in self.endpoints.items():
+            if endpoint.auth not in (None, False) and self.auth.keys is False:
+                raise _advice(
+                    f"endpoints.{name}.auth",
+                    endpoint.auth,
+                    "no such key while auth.keys names no keys",
+                    "Set auth.keys, or remove it",
+                )
+        return self
 
     @model_validator(mode="after")
     def _paths(self) -> Settings:
