@@ -269,7 +269,10 @@ def test_schemathesis_finds_nothing(service: Running, tmp_path: Path) -> None:
     }
     # A client that allows no time at all is answered 504, as the contract says.
     statuses = '["2xx", "3xx", "4xx", "504"]'
-    (tmp_path / "schemathesis.toml").write_text(f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n")
+    # Headers that nobody knows are no mistake in HTTP.
+    extra = '[[operations]]\ninclude-path-regex = "later|jobs"\ngeneration.allow-extra-parameters = false\n'
+    checks = f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n"
+    (tmp_path / "schemathesis.toml").write_text(checks + extra)
     done = subprocess.run(
         [
             program,

@@ -116,7 +116,7 @@ def _text(event: Event) -> bytes:
 def _last_seen(scope: Scope) -> int:
     """Return the number that a client has seen last; -1: none."""
     given = header(scope, b"last-event-id")
-    if not given:
+    if given is None:
         return -1
     if not _NUMBER.fullmatch(given):
         shown = given[:40].decode("latin-1")

@@ -12,6 +12,7 @@ from litgen_runtime.http.gate import Gate, shows_key
 from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
+from litgen_runtime.http.preferences import NUMBER
 from litgen_runtime.jobs.again import again
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job, Status
@@ -20,7 +21,6 @@ from litgen_runtime.jobs.store import Query
 PATH = "/v1/jobs"
 _JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
 _EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
-_SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
 
@@ -121,7 +121,7 @@ class JobsApi:
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
         job = await self._desk.ledger.get(job_id, principal)
         text = _query(scope, {"wait"}).get("wait", "0")
-        if not _SECONDS.fullmatch(text):
+        if not NUMBER.fullmatch(text):
             raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
         seconds = min(float(text), _MAX_WAIT_S)
         return await self._desk.changed(job, seconds) if seconds else job

@@ -76,7 +76,7 @@ def with_jobs(operation: dict[str, Any]) -> dict[str, Any]:
 def job_paths() -> dict[str, Any]:
     """Return the paths below /v1/jobs."""
     of_one = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    wait = query("wait", {"type": "number", "minimum": 0, "maximum": 60}, "Seconds to wait for its end")
+    wait = query("wait", {"type": "number", "minimum": 0}, "Seconds to wait for its end, up to 60")
     last = header("Last-Event-ID", {"type": "integer", "minimum": 0, "maximum": 10**12 - 1}, "Go on behind this event")
     gone, unfinished, finished = errors.JobGone, errors.JobUnfinished, errors.JobFinished
     found = {"204": {"description": "There is no more to come", "headers": id_header()}}

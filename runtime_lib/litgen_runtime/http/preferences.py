@@ -10,7 +10,7 @@ from litgen_runtime.errors import InvalidHeader
 from litgen_runtime.http.messages import Scope, header
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_SECONDS = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
+NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
 _MAX_WAIT_S = 60.0
 _LEAST_S = 5e-324  # more than 0
 _OURS = frozenset({b"prefer", b"idempotency-key", b"job-ttl", b"cancel-after", b"job-retry"})
@@ -84,7 +84,7 @@ def _limit(scope: Scope, name: str) -> float:
 
 
 def _seconds(name: str, text: str, least: float) -> float:
-    seconds = float(text) if _SECONDS.fullmatch(text) else -1.0
+    seconds = float(text) if NUMBER.fullmatch(text) else -1.0
     if seconds < least:
         raise InvalidHeader(f"{name} is {text[:40]!r}; expected seconds, such as 10.")
     return seconds
