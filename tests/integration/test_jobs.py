@@ -263,7 +263,7 @@ def test_large_bodies(service: Running) -> None:
 
 
 def test_whose_a_job_is(tmp_path: Path) -> None:
-    """With keys, a job and its Idempotency-Key are those of whoever submitted it; an open endpoint's are all."""
+    """With keys, a job and its key for retries belong to whoever handed it in; an open endpoint's to everybody."""
     endpoints = {"square": square(jobs=True), "open": square("/open", jobs=True, auth=False)}
     keys = {"alice": "a" * 32, "bob": "b" * 32}
     env = {"API_KEYS": ",".join(f"{name}:{key}" for name, key in keys.items())}
