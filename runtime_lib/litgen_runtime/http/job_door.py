@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import MethodNotAllowed
 from litgen_runtime.http.body import Reader
@@ -73,6 +75,7 @@ class JobDoor(Door):
             wishes.retries,
         )
         job, replayed = await self._desk.ledger.submit(wish)
+        self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
         headers = {"Vary": "Prefer", "Preference-Applied": "respond-async"}
         if replayed:
             headers["Idempotency-Replayed"] = "true"

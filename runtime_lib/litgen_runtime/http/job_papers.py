@@ -75,11 +75,11 @@ def _members(job: Job) -> dict[str, Any]:
         "endpoint": job.endpoint,
         "status": job.status,
         "attempt": job.attempt,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "finished_at": _iso(job.finished_at),
-        "expires_at": _iso(job.keep_until),
-        "cancel_requested_at": _iso(job.cancel_requested_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+        "expires_at": iso(job.keep_until),
+        "cancel_requested_at": iso(job.cancel_requested_at),
         "progress": job.progress,
         "note": job.note,
         "error": error,
@@ -96,7 +96,8 @@ def _urls(job: Job, scope: Scope) -> dict[str, str]:
     return {"get": base, "result": f"{base}/result", "events": f"{base}/events", "cancel": f"{base}/cancel"}
 
 
-def _iso(seconds: float | None) -> str | None:
+def iso(seconds: float | None) -> str | None:
+    """Return a time as clients are told it: UTC, to the millisecond."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

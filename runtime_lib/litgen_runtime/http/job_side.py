@@ -8,6 +8,7 @@ from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.body import Reader
 from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_door import JobDoor
+from litgen_runtime.http.job_metrics import JobMetrics
 from litgen_runtime.http.jobs_api import JobsApi
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.jobs.desk import Desk
@@ -39,6 +40,7 @@ class JobSide:
         self.desk = Desk(settings, dispatchers, result_types, lifecycle.count)
         is_open = any(endpoint.jobs and endpoint.auth is False for endpoint in settings.endpoints.values())
         self.api = JobsApi(self.desk, gate, is_open=is_open)
+        self.metrics = JobMetrics(self.desk)
         self._lifecycle = lifecycle
 
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str, gate: Gate | None) -> JobDoor:

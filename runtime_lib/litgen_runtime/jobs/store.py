@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
+from litgen_runtime.errors import NotFound
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -143,3 +144,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Write what has been asked for, and let go of the database."""
+
+
+def owned(rows: Rows, job_id: str, principal: str) -> Job:
+    """Return a job of this principal's.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's, which is not told apart.
+    """
+    job = rows.get(job_id)
+    if job is None or job.principal != principal:
+        raise NotFound(f"There is no job {job_id[:64]!r}.")
+    return job
