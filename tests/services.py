@@ -51,6 +51,7 @@ def config(
     service: Mapping[str, Any] | None = None,
     shutdown: Mapping[str, Any] | None = None,
     jobs: Mapping[str, Any] | None = None,
+    webhooks: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a service.toml and return its path."""
     tables = {
@@ -58,6 +59,7 @@ def config(
         "endpoints": endpoints,
         "shutdown": {"drain_timeout_s": 10.0, **(shutdown or {})},
         "jobs": jobs or {},
+        "webhooks": webhooks or {},
     }
     path = folder / "service.toml"
     path.write_text("".join(f"{key} = {value}\n" for key, value in _flat(tables, "")), encoding="utf-8")

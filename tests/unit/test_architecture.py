@@ -43,14 +43,15 @@ ALLOWED = {
     "worker": CORE,
     "dispatcher": CORE,
     "jobs": CORE | {"dispatcher"},
-    "http": CORE | {"dispatcher", "jobs"},
+    "webhooks": {"_version", "errors", "settings", "jobs"},
+    "http": CORE | {"dispatcher", "jobs", "webhooks"},
     "supervisor": CORE | {"worker"},
     "check": MESSAGES,
     "service": CORE | {"cores", "shutdown_keys", "supervisor"},
     "bench": CORE | {"http"},
     "cli": CORE | {"bench", "check", "http", "service", "supervisor"},
     "__main__": {"cli"},
-    "": {"_version", "endpoint", "errors", "service", "upload"},  # the package itself, ``service`` on demand
+    "": {"_version", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; two of these on demand
 }
 
 

@@ -12,7 +12,7 @@ from litgen_runtime.http.messages import Answer, Scope, header
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 
-_INLINE_BYTES = 20_000
+INLINE_BYTES = 20_000
 _POLL_S = "1"
 
 
@@ -35,14 +35,14 @@ async def paper_of(ledger: Ledger, job: Job, scope: Scope) -> Paper:
     output = None
     if job.status is Status.SUCCEEDED:
         content_type, data = await ledger.result(job)
-        if len(data) <= _INLINE_BYTES and content_type.startswith("application/json"):
+        if len(data) <= INLINE_BYTES and content_type.startswith("application/json"):
             output = json.loads(data)
-    return Paper(job, {**_members(job), "output": output, "urls": _urls(job, scope)})
+    return Paper(job, {**members_of(job), "output": output, "urls": _urls(job, scope)})
 
 
 def listed(job: Job, scope: Scope) -> dict[str, Any]:
     """Describe a job in a list: without its result."""
-    return {**_members(job), "urls": _urls(job, scope)}
+    return {**members_of(job), "urls": _urls(job, scope)}
 
 
 async def answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str] | None = None) -> Answer:
@@ -65,7 +65,8 @@ def _error_of(job: Job) -> RequestError:
     return JobExpired("The job did not begin within its Job-TTL. Submit it again, or allow more time.")
 
 
-def _members(job: Job) -> dict[str, Any]:
+def members_of(job: Job) -> dict[str, Any]:
+    """Describe a job without its result and without links."""
     error = json.loads(_error_of(job).problem("")) if job.error or job.status is Status.EXPIRED else None
     if error is not None:
         del error["request_id"]
@@ -75,11 +76,11 @@ def _members(job: Job) -> dict[str, Any]:
         "endpoint": job.endpoint,
         "status": job.status,
         "attempt": job.attempt,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "finished_at": _iso(job.finished_at),
-        "expires_at": _iso(job.keep_until),
-        "cancel_requested_at": _iso(job.cancel_requested_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+        "expires_at": iso(job.keep_until),
+        "cancel_requested_at": iso(job.cancel_requested_at),
         "progress": job.progress,
         "note": job.note,
         "error": error,
@@ -91,12 +92,23 @@ def _members(job: Job) -> dict[str, Any]:
 
 
 def _urls(job: Job, scope: Scope) -> dict[str, str]:
+    return urls_below(base_of(scope), job)
+
+
+def base_of(scope: Scope) -> str:
+    """Return what the links of a client begin with: the address that it called the service by."""
     host = (header(scope, b"host") or b"").decode("latin-1")
-    base = f"{scope['scheme']}://{host}/v1/jobs/{job.id}" if host else f"/v1/jobs/{job.id}"
+    return f"{scope['scheme']}://{host}" if host else ""
+
+
+def urls_below(base: str, job: Job) -> dict[str, str]:
+    """Return the links of a job."""
+    base = f"{base}/v1/jobs/{job.id}"
     return {"get": base, "result": f"{base}/result", "events": f"{base}/events", "cancel": f"{base}/cancel"}
 
 
-def _iso(seconds: float | None) -> str | None:
+def iso(seconds: float | None) -> str | None:
+    """Return a time as clients are told it."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.body import Reader
+from litgen_runtime.http.deliveries_api import DeliveriesApi
 from litgen_runtime.http.job_door import JobDoor
 from litgen_runtime.http.jobs_api import JobsApi
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from litgen_runtime.webhooks.office import Office
 
 
 class JobSide:
@@ -34,9 +40,37 @@ class JobSide:
         lifecycle: Lifecycle,
     ) -> None:
         self.desk = Desk(settings, dispatchers, result_types, lifecycle.count)
-        self.api = JobsApi(self.desk)
+        self._office = _office(settings, self.desk)
+        self.api = DeliveriesApi(self.desk, self._office, JobsApi(self.desk))
         self._lifecycle = lifecycle
 
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str) -> JobDoor:
         """Return where an endpoint's requests come in."""
-        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, self.desk)
+        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, self.desk, self._office)
+
+    async def open(self) -> None:
+        """Take up what an earlier process left, and begin."""
+        await self.desk.open()
+        if self._office is not None:
+            self._office.sender.open()
+
+    async def close(self) -> None:
+        """End; everything that has happened is in the store."""
+        if self._office is not None:
+            await self._office.sender.close()
+        await self.desk.close()
+
+
+def _office(settings: Settings, desk: Desk) -> Office | None:
+    """Return who sends webhooks, and have jobs tell it; None where there are none, and nothing of it is imported."""
+    choices = settings.webhooks
+    if not choices.secrets:
+        return None
+    from litgen_runtime.http.webhook_papers import webhook_of
+    from litgen_runtime.webhooks.office import Office
+    from litgen_runtime.webhooks.secrets import read_secrets
+
+    office = Office(choices, read_secrets(choices.secrets, os.environ), desk.mailbox, desk.clock, webhook_of)
+    desk.ledger.announce = office.announce
+    desk.listener = lambda job: office.sender.wake()
+    return office

@@ -12,6 +12,7 @@ from litgen_runtime.http.messages import Scope, header
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _MAX_WAIT_S = 60.0
+_EVENTS = frozenset({"started", "completed"})
 
 
 class Preferences(NamedTuple):
@@ -24,6 +25,8 @@ class Preferences(NamedTuple):
         start_within_s: Job-TTL, the most time in the queue, in seconds.
         cancel_after_s: Cancel-After, in seconds.
         retries: False with Job-Retry: none.
+        webhook_url: who is to be told what becomes of it.
+        webhook_events: of what.
     """
 
     is_async: bool
@@ -32,6 +35,8 @@ class Preferences(NamedTuple):
     start_within_s: float = inf
     cancel_after_s: float = inf
     retries: bool = True
+    webhook_url: str | None = None
+    webhook_events: frozenset[str] = frozenset({"completed"})
 
 
 def preferences_of(scope: Scope) -> Preferences:
@@ -57,6 +62,8 @@ def preferences_of(scope: Scope) -> Preferences:
         start_within_s=_limit(scope, "Job-TTL"),
         cancel_after_s=_limit(scope, "Cancel-After"),
         retries=not retry,
+        webhook_url=_webhook_url(scope),
+        webhook_events=_webhook_events(scope),
     )
 
 
@@ -74,6 +81,21 @@ def _prefer(scope: Scope) -> dict[str, str]:
                 word, _, given = part.split(";")[0].partition("=")
                 found.setdefault(word.strip().lower(), given.strip().strip('"'))
     return found
+
+
+def _webhook_url(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"webhook-url"]
+    if len(given) > 1:
+        raise InvalidHeader("There are several Webhook-Url headers; expected one.")
+    return given[0].decode("latin-1").strip() if given else None
+
+
+def _webhook_events(scope: Scope) -> frozenset[str]:
+    text = (header(scope, b"webhook-events") or b"completed").decode("latin-1")
+    events = frozenset(word.strip().lower() for word in text.split(","))
+    if not events <= _EVENTS:
+        raise InvalidHeader(f"Webhook-Events is {text[:40]!r}; expected started, completed, or both.")
+    return events
 
 
 def _limit(scope: Scope, name: str) -> float:

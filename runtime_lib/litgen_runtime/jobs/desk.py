@@ -16,6 +16,7 @@ from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.engine import Engine
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
+from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.settings import Settings
@@ -55,8 +56,11 @@ class Desk:
         }
         path = Path(choices.path)
         self._store = SqliteStore(path)
-        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), Clock())
+        self.clock = Clock()
+        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
+        self.mailbox = Mailbox(self._store)
+        self.listener: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self._engines = {
             name: Engine(
                 name,
@@ -116,6 +120,7 @@ class Desk:
         return await self.ledger.get(job.id, job.principal)
 
     def _on_change(self, job: Job) -> None:
+        self.listener(job)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:

@@ -21,6 +21,7 @@ from litgen_runtime.errors import (
 from litgen_runtime.jobs import machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
+from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.machine import Failed, Outcome, Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
@@ -28,6 +29,7 @@ from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows,
 from litgen_runtime.transport.bodies import SpooledBody
 
 R = TypeVar("R")
+Announce = Callable[[Rows, Job, float, Payload | None], None]
 _SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
@@ -47,6 +49,7 @@ class Wish:
         start_within_s: it expires if it has not begun by then, in seconds.
         cancel_after_s: it is cancelled by itself then, in seconds.
         retries: whether a failed attempt may be followed by another.
+        callback: who is to be told what becomes of it.
     """
 
     endpoint: str
@@ -57,6 +60,7 @@ class Wish:
     start_within_s: float = inf
     cancel_after_s: float = inf
     retries: bool = True
+    callback: Callback | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -105,6 +109,7 @@ class Ledger:
         self.backlogs = backlogs
         self._clock = clock
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
+        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction in which a job moves
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -116,7 +121,7 @@ class Ledger:
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
                 if new is not None:
-                    _note(rows, new, now)
+                    self._note(rows, new, now)
             return rows.backlog(), rows.files()
 
         backlog, files = await self._write(work)
@@ -160,6 +165,8 @@ class Ledger:
             found = rows.job_of(key) if key is not None else None
             if found is None:
                 rows.insert(job, body, key)
+                if wish.callback is not None:
+                    rows.set_callback(job_id, wish.callback)
                 return job, False
             earlier = rows.get(found[0])
             if earlier is None or key is None or found[1] != key.fingerprint:
@@ -194,11 +201,11 @@ class Ledger:
                 if new is None:
                     late = machine.overtaken(job, rules, now)
                     if late is not None:
-                        over.append(_note(rows, late, now))
+                        over.append(self._note(rows, late, now))
                     continue
                 body = rows.body(job.id)
                 if body is not None:
-                    taken.append((_note(rows, new, now), body))
+                    taken.append((self._note(rows, new, now), body))
             return taken, over
 
         taken, over = await self._write(work)
@@ -234,7 +241,7 @@ class Ledger:
                 new = machine.settled(stored, job.fence, outcome, self._rules[job.endpoint], now)
                 if new is not None:
                     result = payloads.get(job.id) if new.status is Status.SUCCEEDED else None
-                    changed.append(_note(rows, new, now, result))
+                    changed.append(self._note(rows, new, now, result))
             return changed
 
         try:
@@ -261,7 +268,7 @@ class Ledger:
             new = machine.cancelled(job, self._rules[job.endpoint], now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
-            return _note(rows, new, now), job.status is Status.QUEUED
+            return self._note(rows, new, now), job.status is Status.QUEUED
 
         job, waited = await self._write(work)
         if waited:
@@ -328,7 +335,7 @@ class Ledger:
             for job in rows.overtaken(now, _SWEEP):
                 new = machine.overtaken(job, self._rules[job.endpoint], now)
                 if new is not None:
-                    over.append(_note(rows, new, now))
+                    over.append(self._note(rows, new, now))
             for job in rows.old(now, _SWEEP):
                 names += rows.strip(job.id)
                 rest = machine.stripped(job, self._rules[job.endpoint])
@@ -347,6 +354,15 @@ class Ledger:
                 self.backlogs.remove(job)
             self.on_change(job)
 
+    def _note(self, rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
+        """Write what a job has become, that it has, and whom to tell."""
+        rows.put(job, result)
+        wished = job.status is Status.RUNNING and job.cancel_requested_at == now
+        rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), job.error or b"")
+        if not wished:
+            self.announce(rows, job, now, result)
+        return job
+
     async def _write(self, work: Callable[[Rows], R]) -> R:
         try:
             return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
@@ -358,14 +374,6 @@ class Ledger:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
             raise storage_full(error) from None
-
-
-def _note(rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
-    """Write what a job has become, and that it has."""
-    rows.put(job, result)
-    wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-    rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), job.error or b"")
-    return job
 
 
 def _owned(rows: Rows, job_id: str, principal: str) -> Job:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
+from litgen_runtime.jobs.delivery import MailRows
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -64,7 +65,7 @@ class Query(NamedTuple):
     limit: int = 50
 
 
-class Rows(Protocol):
+class Rows(MailRows, Protocol):
     """What a work may do in its transaction."""
 
     def insert(self, job: Job, body: Payload, key: Key | None) -> None:

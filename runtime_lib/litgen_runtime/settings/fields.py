@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([KMG]?i?B)", re.IGNORECASE)
+_SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\r\n]+")
+_HOST = r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9A-Fa-f:.]+$"
 _DEVICES = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2}))*)?")
 
 
@@ -27,6 +29,16 @@ def _timeout(value: object) -> object:
 def _path(value: object) -> object:
     if isinstance(value, str) and {".", ".."} & set(value.split("/")):
         raise PydanticCustomError("path", "clients resolve dots away")
+    return value
+
+
+def _list(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _secret_source(value: object) -> object:
+    if value is not False and not (isinstance(value, str) and _SECRET_SOURCE.fullmatch(value)):
+        raise PydanticCustomError("secrets", "not a source of secrets")
     return value
 
 
@@ -131,4 +143,26 @@ UrlPath = Annotated[
 ]
 Devices = Annotated[
     str, BeforeValidator(_devices), Field(description='"auto", "cpu", "mps", "cuda", "cuda:0" or "cuda:0,2"')
+]
+SecretSource = Annotated[
+    str | Literal[False],
+    PlainValidator(_secret_source),
+    Field(
+        description='false, "env:NAME" (a variable) or "file:PATH" that holds the secrets, not the secrets themselves'
+    ),
+]
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=_HOST, max_length=253)], ...],
+    BeforeValidator(_list),
+    Field(max_length=1000, description='a list of host names such as "hooks.example.com" or "*.example.com"'),
+]
+Ports = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+    BeforeValidator(_list),
+    Field(min_length=1, max_length=1000, description="a list of ports, 1 to 65535"),
+]
+Schedule = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)], ...],
+    BeforeValidator(_list),
+    Field(min_length=1, max_length=100, description="a list of seconds, each 0 to 604800"),
 ]

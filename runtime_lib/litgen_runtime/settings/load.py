@@ -20,6 +20,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.model import EndpointSettings, Settings
 
 PREFIX = "LITGEN__"
+_SECRET = ("webhooks", "webhooks.secrets")  # in whose place somebody may have put a secret itself
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -125,7 +126,8 @@ def _sentence(detail: ErrorDetails, where: str, origins: Mapping[str, str]) -> s
         near = difflib.get_close_matches(loc[-1], known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
         return f"{key} is not a key of this version. {hint} Fix it in {place}."
-    return f"{key} is {_shown(detail['input'])}; expected {expected}. Fix it in {place}."
+    shown = "something else" if key in _SECRET else _shown(detail["input"])
+    return f"{key} is {shown}; expected {expected}. Fix it in {place}."
 
 
 def _shown(value: object) -> str:

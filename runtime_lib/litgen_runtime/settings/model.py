@@ -13,13 +13,17 @@ from litgen_runtime.settings.fields import (
     Bytes,
     Devices,
     EndpointName,
+    Hosts,
     JobSeconds,
     MediaType,
     Memory,
     Name,
+    Ports,
     PositiveSeconds,
     Reference,
+    Schedule,
     Seconds,
+    SecretSource,
     StoreUrl,
     Threads,
     Timeout,
@@ -228,6 +232,18 @@ class JobsSettings(_Table):
         return self.store.removeprefix("sqlite:///")
 
 
+class WebhookSettings(_Table):
+    """[webhooks]: telling others what becomes of jobs."""
+
+    secrets: SecretSource = False
+    allow_hosts: Hosts = ()
+    allow_http: Annotated[bool, Field(description="true or false")] = False
+    allow_private: Annotated[bool, Field(description="true or false")] = False
+    ports: Ports = (443, 8443)
+    timeout_s: PositiveSeconds = 20.0
+    schedule_s: Schedule = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+
+
 class Settings(_Table):
     """A whole service."""
 
@@ -237,13 +253,17 @@ class Settings(_Table):
     )
     shutdown: ShutdownSettings = ShutdownSettings()
     jobs: JobsSettings = JobsSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     def within(self, folder: Path) -> Settings:
-        """Return these choices with the store's file, if there will be one, told in full."""
+        """Return these choices with the store's file, if there will be one, and that of the secrets told in full."""
         if not any(endpoint.jobs for endpoint in self.endpoints.values()):
             return self
-        store = f"sqlite:///{folder / self.jobs.path}"
-        return self.model_copy(update={"jobs": self.jobs.model_copy(update={"store": store})})
+        jobs = self.jobs.model_copy(update={"store": f"sqlite:///{folder / self.jobs.path}"})
+        kind, _, place = (self.webhooks.secrets or "").partition(":")
+        secrets = f"file:{folder / place}" if kind == "file" else self.webhooks.secrets
+        webhooks = self.webhooks.model_copy(update={"secrets": secrets})
+        return self.model_copy(update={"jobs": jobs, "webhooks": webhooks})
 
     @model_validator(mode="after")
     def _paths(self) -> Settings:

@@ -78,6 +78,8 @@ class Workers:
         self._events = events
         self._owner = owner
         self._clock = clock
+        source = settings.webhooks.secrets or ""
+        self._hidden = {source.removeprefix("env:")} if source.startswith("env:") else set()
 
     def __bool__(self) -> bool:
         return bool(self._processes)
@@ -184,7 +186,7 @@ class Workers:
                 ["--fd", str(theirs.fileno()), spec.label],
                 [theirs.fileno()],
                 lambda cause: self._on_exit(process, cause),
-                worker_environment(spec, os.environ),
+                worker_environment(spec, os.environ, self._hidden),
             )
             self._processes[process.number] = process
             ours.sendall(pack_json(Kind.SPEC, spec.to_json()))
