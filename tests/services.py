@@ -52,6 +52,7 @@ def config(
     shutdown: Mapping[str, Any] | None = None,
     jobs: Mapping[str, Any] | None = None,
     webhooks: Mapping[str, Any] | None = None,
+    auth: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a service.toml and return its path."""
     tables = {
@@ -60,6 +61,7 @@ def config(
         "shutdown": {"drain_timeout_s": 10.0, **(shutdown or {})},
         "jobs": jobs or {},
         "webhooks": webhooks or {},
+        "auth": auth or {},
     }
     path = folder / "service.toml"
     path.write_text("".join(f"{key} = {value}\n" for key, value in _flat(tables, "")), encoding="utf-8")

@@ -17,6 +17,7 @@ from litgen_generator.change.engine import Plan, Wish, changed, planned
 from litgen_generator.change.merge import merge_as_text
 from litgen_generator.change.project import Project
 from litgen_generator.change.snapshot import working_tree
+from litgen_generator.change.status import is_marked
 from litgen_generator.change.trees import Trees
 from litgen_generator.errors import ConflictError, DeclinedError, LitgenError
 
@@ -38,9 +39,9 @@ class Manner:
     diff: bool = False
 
     def say(self, text: str = "") -> None:
-        """Tell a person."""
+        """Tell a person; beside the patch, if that is what is printed."""
         if not self.quiet and not self.as_json:
-            click.echo(text)
+            click.echo(text, err=self.diff)
 
 
 class Opened(NamedTuple):
@@ -103,7 +104,8 @@ def resume(manner: Manner) -> None:
         deed = state.last
         if deed is None or not deed.conflicts:
             raise LitgenError("there is nothing to continue: no change of litgen has open conflicts.")
-        marked = [path for path in deed.conflicts if _has_markers(project.root / path, deed.label)]
+        places = ((path, project.root / path) for path in deed.conflicts)
+        marked = [path for path, place in places if place.is_file() and is_marked(place.read_bytes())]
         if marked:
             listed = "\n".join(f"  {path}" for path in marked)
             raise ConflictError(
@@ -153,14 +155,6 @@ def refuse_unresolved(project: Project, state: State) -> None:
             f"`{deed.command}` has left conflicts in {', '.join(deed.conflicts)}; expected them to be resolved first. "
             "Then run: litgen continue. Or take it back: litgen undo"
         )
-
-
-def _has_markers(place: Path, label: str) -> bool:
-    if not place.is_file():
-        return False
-    starts = ("<<<<<<< yours", f">>>>>>> {label}")
-    text = place.read_bytes().decode("utf-8", "replace")
-    return any(line.startswith(starts) for line in text.splitlines())
 
 
 def _tell(plan: Plan, manner: Manner) -> None:

@@ -3,6 +3,7 @@
 Everything but click is imported where it is used: `litgen --help` answers at once.
 """
 
+import io
 import os
 import signal
 import sys
@@ -31,6 +32,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be anything
     try:
         colours = False if os.environ.get("NO_COLOR") else None
         code = command.main(prog_name="litgen", standalone_mode=False, color=colours)
@@ -60,6 +64,7 @@ def command() -> None:
 @click.argument("name", required=False)
 @click.option("--description", metavar="TEXT", help=SERVICE["description"])
 @click.option("--endpoint", "endpoints", multiple=True, metavar="KEY=VALUE,...", help="An endpoint; once for each.")
+@click.option("--api-keys/--no-api-keys", default=None, help=SERVICE["api_keys"])
 @click.option("--shutdown-api/--no-shutdown-api", default=None, help=SERVICE["shutdown_api"])
 @click.option("--drain-timeout-s", metavar="SECONDS", help=SERVICE["drain_timeout_s"])
 @click.option("--python-version", metavar="X.Y", help=SERVICE["python_version"])

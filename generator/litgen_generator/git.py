@@ -44,9 +44,14 @@ def owner_environment() -> dict[str, str]:
 
 
 def neutral_environment() -> dict[str, str]:
-    """The owner's environment without any git setting: what git does then is the same on every machine."""
+    """The owner's environment without any git setting: what git does then is the same on every machine.
+
+    Attributes for all repositories (`~/.config/git/attributes`) are read without any setting, unless one says not to.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key == "GIT_EXEC_PATH"}
-    return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    none = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
+    attributes = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.attributesFile", "GIT_CONFIG_VALUE_0": os.devnull}
+    return {**kept, **none, **attributes, "GIT_TERMINAL_PROMPT": "0"}
 
 
 def run(*arguments: str | Path, cwd: Path, env: Mapping[str, str], stdin: bytes = b"", ok: Sequence[int] = (0,)) -> str:

@@ -23,6 +23,7 @@ FLAGS = {
     "service_name": "NAME",
     "description": "--description",
     "endpoints": "--endpoint",
+    "api_keys": "--api-keys or --no-api-keys",
     "shutdown_api": "--shutdown-api or --no-shutdown-api",
     "drain_timeout_s": "--drain-timeout-s",
     "python_version": "--python-version",

@@ -34,7 +34,7 @@ def _status(project: Project, conflicts: tuple[str, ...]) -> status.Status:
     try:
         with planned(project, wish) as plan:
             edited, deleted = status.drift(plan.base, plan.ours)
-            marked = status.marked(plan.ours)
+            marked = [path for path, entry in plan.ours.items() if status.is_marked(entry.content)]
             steps = list(status.out_of_step(project, plan))
     except LitgenError as error:  # such as a service.toml that cannot be read
         edited, deleted, marked = [], [], []

@@ -7,7 +7,6 @@ import click
 
 from litgen_generator import change_command
 from litgen_generator.answers import sources
-from litgen_generator.answers.model import Answers
 from litgen_generator.answers.problems import Told, problems
 from litgen_generator.change import wishes
 from litgen_generator.change.engine import Wish
@@ -43,7 +42,9 @@ def _wish(project: Project, target: Template, given: list[sources.Setting], mann
     if target.tag != current().tag:  # its own questions are its template's to judge
         return Wish(command, target, lambda answers: wishes.with_settings(answers, given, judge=False))
     asks = change_command.is_interactive() and not manner.yes
-    given = [*given, *_asked_again(project.answers, given, asks=asks), *_new(project.answers, given, manner, asks=asks)]
+    given = [*given, *_asked_again(project.answers, given, asks=asks)]
+    if asks:
+        given += _asked(project.answers, given)
     return Wish(command, target, lambda answers: wishes.with_settings(answers, given))
 
 
@@ -78,17 +79,12 @@ def _refused(answers: Mapping[str, Any], given: Sequence[sources.Setting]) -> li
     return problems(wishes.with_settings(answers, given, judge=False))
 
 
-def _new(
-    answers: Mapping[str, Any], given: Sequence[sources.Setting], manner: Manner, *, asks: bool
-) -> list[sources.Setting]:
-    """Answers to the questions that are new; without anybody to ask, their defaults, which are said."""
+def _asked(answers: Mapping[str, Any], given: Sequence[sources.Setting]) -> list[sources.Setting]:
+    """Answers to the questions that are new; without anybody to ask they get their defaults, which the plan says."""
     keys = [key for key in wishes.unanswered(answers) if key not in {one.key for one in given if one.endpoint is None}]
-    if asks and keys:
-        from litgen_generator import wizard
+    if not keys:
+        return []
+    from litgen_generator import wizard
 
-        answered = wizard.ask(answers, keys)
-        return [sources.Setting(None, key, answered[key]) for key in keys]
-    for key in keys:
-        default = Answers.model_fields[key].default
-        manner.say(f"New question {key}: {default}, its default. Another answer: litgen set {key}=…")
-    return []
+    answered = wizard.ask(answers, keys)
+    return [sources.Setting(None, key, answered[key]) for key in keys]

@@ -28,7 +28,7 @@ def warnings_of(settings: Settings) -> Iterator[str]:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what would keep the service from starting, as far as imports tell."""
+    """Return what would keep the service from starting, as far as imports tell; its keys are ``access.py``'s."""
     found = [problem for name, endpoint in settings.endpoints.items() for problem in _endpoint(name, endpoint)]
     return found + list(_configure(settings.service.configure))
 

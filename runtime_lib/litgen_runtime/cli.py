@@ -1,8 +1,9 @@
-"""The service's own command: ``myservice serve | check | routes | openapi | bench``."""
+"""The service's own command: ``myservice serve | check | routes | openapi | keys | bench``."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -64,11 +65,14 @@ def serve(service: Service, host: str | None, port: int | None, fd: int | None) 
 
 @main.command()
 @_config
-def check(service: Service) -> None:
+@click.option("--without-keys", is_flag=True, help="Leave auth.keys unread, where its variable or file is not.")
+def check(service: Service, without_keys: bool) -> None:
     """Check service.toml and import everything it names, without loading a model."""
+    from litgen_runtime import access
     from litgen_runtime.check import problems, warnings_of
 
-    for warning in warnings_of(service.settings):
+    keyring = None if without_keys else access.keyring_of(service.settings, os.environ)
+    for warning in (*warnings_of(service.settings), *access.warnings_of(service.settings, keyring)):
         click.echo(f"warning: {warning}", err=True)
     found = problems(service.settings)
     for problem in found:
@@ -93,9 +97,17 @@ def routes(service: Service) -> None:
             f"     workers per device: {workers.per_device}, devices: {workers.devices}, {batch}, {timeout}, "
             f"queue of {endpoint.queue.max_size}"
         )
+        if service.settings.auth.keys is not False:
+            click.echo(f"     {_needed(endpoint.auth)}")
     click.echo("GET  /livez /readyz /health /metrics /docs /openapi.json")
     if service.settings.shutdown.api:
         click.echo("POST /shutdown")
+
+
+def _needed(auth: bool | list[str] | None) -> str:
+    if auth is False:
+        return "open: needs no key"
+    return f"needs a key of {', '.join(auth)}" if isinstance(auth, list) else "needs a key"
 
 
 @main.command()
@@ -105,6 +117,25 @@ def openapi(service: Service) -> None:
     from litgen_runtime.http.site import build
 
     click.echo(json.dumps(build(service.settings).openapi(), indent=2))
+
+
+@main.group()
+def keys() -> None:
+    """Make the keys of clients; ``auth.keys`` in service.toml says where they stand."""
+
+
+@keys.command("new")
+@click.argument("name")
+def new_key(name: str) -> None:
+    """Print a new key for NAME, and below it the entry for the service, which holds its hash. Nothing is stored."""
+    from litgen_runtime import api_keys
+
+    try:
+        key, entry = api_keys.new(name)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="NAME") from None
+    click.echo(f"The first line is the key, for {name} alone. The second is for the file or variable.", err=True)
+    click.echo(f"{key}\n{entry}")
 
 
 @main.command()

@@ -11,6 +11,7 @@
         ├── InvalidHeader          400 invalid-header
         ├── InvalidQuery           400 invalid-query
         ├── Unauthorized           401 unauthorized
+        ├── Forbidden              403 forbidden
         ├── NotFound               404 not-found
         ├── MethodNotAllowed       405 method-not-allowed
         ├── ClientTooSlow          408 client-too-slow
@@ -161,6 +162,12 @@ class InvalidQuery(RequestError):
     """A query parameter is not what it is to be."""
 
     status, code, title = 400, "invalid-query", "A query parameter is invalid"
+
+
+class Forbidden(RequestError):
+    """The key is valid; its holder may not do this."""
+
+    status, code, title = 403, "forbidden", "This key may not be used here"
 
 
 class NotFound(RequestError):

@@ -29,6 +29,7 @@ class Service:
         service: the table ``[service]``, such as ``{"name": "myservice", "port": 8000}``.
         endpoints: the tables ``[endpoints.NAME]``.
         shutdown: the table ``[shutdown]``.
+        auth: the table ``[auth]``.
 
     Raises:
         SettingsError: a choice cannot work; the message lists every problem.
@@ -39,8 +40,9 @@ class Service:
         service: Mapping[str, Any],
         endpoints: Mapping[str, Mapping[str, Any]],
         shutdown: Mapping[str, Any] | None = None,
+        auth: Mapping[str, Any] | None = None,
     ) -> None:
-        raw = {"service": service, "endpoints": endpoints, "shutdown": shutdown or {}}
+        raw = {"service": service, "endpoints": endpoints, "shutdown": shutdown or {}, "auth": auth or {}}
         self.settings = validate(raw, "the arguments of Service")
 
     @classmethod
@@ -60,6 +62,7 @@ class Service:
         Args:
             listener: a bound socket to serve on, instead of ``service.host`` and ``service.port``.
         """
+        from litgen_runtime.access import keyring_of, warnings_of, warnings_of_address
         from litgen_runtime.shutdown_keys import key_file, read_keys
         from litgen_runtime.supervisor.plan import plan_workers
         from litgen_runtime.supervisor.supervisor import COULD_NEVER_START, Supervisor
@@ -69,6 +72,7 @@ class Service:
         try:
             _check_platform()
             plan = plan_workers(self.settings, cuda_count(os.environ), usable_cores())
+            keyring = keyring_of(self.settings, os.environ)
             generated = key_file()
             keys = read_keys(os.environ, generated) if self.settings.shutdown.api else []
             listener = listener or _listen(self.settings)
@@ -76,10 +80,12 @@ class Service:
             log.error("the service cannot start: %s", error)
             return COULD_NEVER_START
         host, port = listener.getsockname()[:2]
+        for warning in (*warnings_of(self.settings, keyring), *warnings_of_address(self.settings, host)):
+            log.warning("%s", warning)
         log.info(
             "listening on http://%s:%d with %d workers to load", f"[{host}]" if ":" in host else host, port, len(plan)
         )
-        return Supervisor(self.settings, plan, listener, keys, [generated]).run()
+        return Supervisor(self.settings, plan, listener, keys, [generated], keyring).run()
 
 
 def _check_platform() -> None:

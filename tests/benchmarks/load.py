@@ -57,8 +57,8 @@ def require() -> None:
         raise BenchmarkError("wrk is not on the PATH; expected it to make the load. Run: sudo apt-get install wrk")
 
 
-def press(port: int, ask: Ask, connections: int, seconds: int, path: str = PATH) -> Reading:
-    """Ask for one answer over and over.
+def press(port: int, ask: Ask, connections: int, seconds: int, path: str = PATH, header: str | None = None) -> Reading:
+    """Ask for one answer over and over; ``header`` is sent along, such as "Name: value".
 
     Raises:
         BenchmarkError: If wrk fails.
@@ -68,7 +68,8 @@ def press(port: int, ask: Ask, connections: int, seconds: int, path: str = PATH)
     with tempfile.NamedTemporaryFile(prefix="litgen-bench-") as body:
         body.write(ask.body)
         body.flush()
-        return read(["wrk", *options, url, "--", body.name, ask.content_type])
+        more = [] if header is None else [header]
+        return read(["wrk", *options, url, "--", body.name, ask.content_type, *more])
 
 
 def press_stream(port: int, ask: Ask, connections: int, seconds: int) -> Reading:

@@ -1,8 +1,13 @@
--- POSTs the file named first after "--", as the content type named second; prints one line of JSON at the end.
+-- POSTs the file named first after "--", as the content type named second, with the header "Name: value" named third,
+-- if there is one; prints one line of JSON at the end.
 function init(args)
   local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"
   wrk.headers["Content-Type"] = args[2]
+  if args[3] then
+    local name, value = args[3]:match("^(%S+):%s*(.*)$")
+    wrk.headers[name] = value
+  end
   wrk.body = file:read("*a")
   file:close()
 end

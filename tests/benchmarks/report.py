@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks import changing, generating, neighbours, serving
+from tests.benchmarks import changing, generating, jobs, neighbours, serving
 from tests.benchmarks.contenders import ALONE, LITGEN, SERVERS, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server
@@ -56,6 +56,12 @@ Two endpoints of one service. The fast one is noop, at {fast} connections; the s
 kept saturated by {slow} connections."""
 
 
+_JOBS = """\
+The work is device, handed in with `Prefer: respond-async` and kept in the embedded store (SQLite, on the disk before
+the 202). Jobs are accepted while others run; then a backlog of {backlog:,} is made, over which {clients} connections
+make calls, and which is done afterwards."""
+
+
 def written(
     machine: Sequence[tuple[str, str]],
     versions: Sequence[tuple[str, str]],
@@ -87,6 +93,12 @@ def written(
     if results.beside:
         words = _NEIGHBOURS.format(fast=neighbours.FAST_CONNECTIONS, slow=neighbours.SLOW_CONNECTIONS)
         parts += ["## A slow neighbour", words, _beside(results)]
+    if results.of_jobs.over:
+        parts += [
+            "## Jobs",
+            _JOBS.format(backlog=jobs.BACKLOG, clients=jobs.ASKING_CONNECTIONS),
+            _jobs(results.of_jobs),
+        ]
     if results.rest:
         parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
     if generator:
@@ -167,6 +179,18 @@ def _beside(results: serving.Results) -> str:
         ("beside the slow one", spread(beside, "{:.2f}".format), spread(ratios(beside, before), ratio)),
     ]
     return table(("the fast endpoint", "p99, ms", "ratio"), rows)
+
+
+def _jobs(results: jobs.Results) -> str:
+    rows = [
+        ("durable accepts a second", spread([reading.per_s for reading in results.accepted], "{:,.0f}".format)),
+        ("p99 of accepting, ms", spread([reading.p99_ms for reading in results.accepted], "{:.1f}".format)),
+        ("jobs done a second, of a backlog", spread(results.drained_per_s, "{:,.0f}".format)),
+        ("mean batch", spread(results.mean_batch, "{:.1f}".format)),
+        ("p99 of a client's calls, ms", spread([reading.p99_ms for reading in results.before], "{:.1f}".format)),
+        ("the same over a backlog, ms", spread([reading.p99_ms for reading in results.over], "{:.1f}".format)),
+    ]
+    return table(("litgen", ""), rows)
 
 
 def _generator(results: generating.Results) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tests.benchmarks import load, neighbours, processes, servers
+from tests.benchmarks import jobs, load, neighbours, processes, servers
 from tests.benchmarks.contenders import ALONE, CONTENDERS, LITGEN, SERVERS, Contender
 from tests.benchmarks.environments import Environment
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server, running
-from tests.benchmarks.works import CONNECTIONS, NOOP, WORKS, Work
+from tests.benchmarks.works import CONNECTIONS, DEVICE, NOOP, WORKS, Work
 
 _SETTLE_S = 2.0
 _SLOW = 1 / 3
@@ -70,6 +70,7 @@ class Results:
     starts: dict[Contender, list[Server]] = field(default_factory=dict)
     loads: dict[tuple[Work, Contender, int], list[Reading]] = field(default_factory=dict)
     beside: list[neighbours.Reading] = field(default_factory=list)
+    of_jobs: jobs.Results = field(default_factory=jobs.Results)
     others: list[float] = field(default_factory=list)
     broken: dict[tuple[Work, Contender], str] = field(default_factory=dict)
 
@@ -108,6 +109,9 @@ def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Call
         if LITGEN in plan.contenders and NOOP in plan.works:
             say(f"{where}: a slow neighbour")
             results.beside.append(neighbours.measure(environments[LITGEN], plan.load_s))
+        if LITGEN in plan.contenders and DEVICE in plan.works:
+            say(f"{where}: jobs")
+            jobs.measure(results.of_jobs, environments[LITGEN], plan.load_s)
     return results
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from tests.benchmarks import jobs
 from tests.benchmarks.contenders import ALONE, LITGEN, LITSERVE, MOSEC, STARLETTE, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.serving import Plan, Results
@@ -70,6 +71,23 @@ def _targets(results: Results) -> Iterator[Target]:
     yield beside(STREAM, 64, LITSERVE, 5)
     slower = [reading.beside.p99_ms / reading.before.p99_ms for reading in results.beside]
     yield Target("a fast endpoint's p99: beside a saturated slow one / alone", 1.5, slower, most=True)
+    yield from _of_jobs(results.of_jobs)
+
+
+def _of_jobs(results: jobs.Results) -> Iterator[Target]:
+    accepted, at = results.accepted, _at(jobs.ACCEPTING_CONNECTIONS)
+    yield Target(f"jobs, {at}: durable accepts a second", 1200, [reading.per_s for reading in accepted])
+    p99_ms = [reading.p99_ms for reading in accepted]
+    yield Target(f"jobs, {at}: p99 of accepting", 150, p99_ms, most=True, unit=" ms")
+    ideal_per_s = jobs.MAX_BATCH / jobs.BATCH_MS * 1e3
+    drained = [rate / ideal_per_s for rate in results.drained_per_s]
+    yield Target(f"jobs: a backlog of {jobs.BACKLOG:,} done / as fast as the device can", 0.8, drained)
+    yield Target(f"jobs: mean batch, of {jobs.MAX_BATCH}", 30, results.mean_batch)
+    slower = [
+        max(over.p99_ms - jobs.BATCH_MS, 0.0) / before.p99_ms
+        for before, over in zip(results.before, results.over, strict=True)
+    ]
+    yield Target("jobs: a client's p99 over a backlog, less a batch / without", 2, slower, most=True)
 
 
 def _values(

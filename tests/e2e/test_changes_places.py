@@ -190,6 +190,56 @@ def test_hooks_and_signatures(owner: Owner) -> None:
     assert not (hooks / "ran").exists()
 
 
+@pytest.mark.parametrize("place", [".config/git/attributes", "xdg/git/attributes"])
+def test_attributes_of_all_repositories(old_owner: Owner, place: str) -> None:
+    """They are read without any setting of git's; they do not join both sides of a conflict."""
+    if place.startswith("xdg"):
+        old_owner.workplace.extra["XDG_CONFIG_HOME"] = str(old_owner.workplace.home / "xdg")
+    attributes = old_owner.workplace.home / place
+    attributes.parent.mkdir(parents=True)
+    attributes.write_text("* merge=union\n")
+    old_owner.edits("Dockerfile", "only /tmp is written to.", "mine.")
+    assert old_owner.litgen("update", "--yes").returncode == 4
+    assert "<<<<<<< yours" in old_owner.text("Dockerfile")
+
+
+def test_a_file_system_without_modes(old_owner: Owner) -> None:
+    """Where git is told so, as on Windows' disks, no file counts as edited because it can be run."""
+    old_owner.git("config", "core.fileMode", "false")
+    for path in old_owner.files():
+        (old_owner.project / path).chmod(0o755)
+    old_owner.does("update")
+    assert "nothing was edited" in old_owner.does("status")
+    old_owner.does("undo")
+    assert old_owner.git("status", "--porcelain") == ""
+
+
+def test_own_files_among_litgens_books(owner: Owner) -> None:
+    """They stay, also when another file is missing."""
+    owner.writes(".litgen/notes.md", "mine\n")
+    (owner.project / "vendor" / "README.md").unlink()
+    adds_and_undoes(owner)
+    owner.does("set", "drain_timeout_s=90")
+    assert owner.text(".litgen/notes.md") == "mine\n"
+
+
+def test_a_folder_whose_neighbours_were_moved(owner: Owner) -> None:
+    """A new file is put where the template has it, which is no conflict."""
+    (owner.project / "tests" / "endpoints").rename(owner.project / "tests" / "unit")
+    adds_and_undoes(owner)
+    owner.does(*ADD)
+    assert (owner.project / "tests" / "endpoints" / "test_third.py").is_file()
+
+
+def test_a_line_end_in_the_name_of_a_folder_above(owner: Owner) -> None:
+    """What litgen keeps stands beside git's own files, and nowhere else."""
+    above = owner.workplace.folder / "one\ntwo"
+    above.mkdir()
+    adds_and_undoes(Owner(owner.workplace, owner.project.rename(above / "svc")))
+    assert (above / "svc" / ".git" / "litgen" / "project").is_dir()
+    assert list(owner.workplace.folder.iterdir()) == [above]
+
+
 def test_within_a_hook_of_another_repository(owner: Owner) -> None:
     """GIT_DIR and its like mean that other repository, not this one."""
     other = owner.workplace.folder / "other"

@@ -1,6 +1,7 @@
 """What the commands that change a project say, to whom, and with which exit code."""
 
 import json
+import os
 
 import pytest
 
@@ -55,9 +56,11 @@ def test_the_patch(owner: Owner) -> None:
 
 
 def test_the_patch_of_an_update_with_binary_files(old_owner: Owner) -> None:
-    """The wheel and the bundle are in it."""
+    """The wheel and the bundle are in it; what is to be known before stands beside it."""
     done = old_owner.workplace.run("sh", "-c", 'exec "$@" > ../patch', "-", *_update(old_owner), cwd=old_owner.project)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("Before you deploy v0.2.0\n")
+    assert (old_owner.project / "../patch").read_bytes().startswith(b"diff --git a/.copier-answers.yml")
     old_owner.git("apply", "../patch")
     applied = old_owner.files()
     old_owner.git("apply", "-R", "../patch")
@@ -79,6 +82,19 @@ def test_colours(owner: Owner, wanted: bool) -> None:
     assert ("\x1b" in terminal.child.before) == wanted
     assert terminal.ends() == 0
     assert "\x1b" not in owner.does("undo") + owner.does(*ADD)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_name_that_is_no_text(old_owner: Owner, encoding: str) -> None:
+    """A file that the owner has moved to a name of odd bytes is told, whatever the terminal can show."""
+    old_owner.workplace.extra["PYTHONIOENCODING"] = f"{encoding}:strict"
+    (old_owner.project / "README.md").rename(old_owner.project / os.fsdecode(b"read\xff.md"))
+    assert r"read\udcff.md" in old_owner.does("update")
+
+
+def test_questions_of_a_version_that_is_not_the_newest(old_owner: Owner) -> None:
+    """They are told, with the defaults that they have got."""
+    assert "New question python_version: 3.11, its default." in old_owner.does("update", "--to", "0.3.0")
 
 
 @pytest.mark.parametrize(
@@ -110,11 +126,14 @@ def test_what_cannot_be_done(owner: Owner, command: tuple[str, ...], code: int, 
     ("file", "content", "told"),
     [
         ("service.toml", "a = = 1", "service.toml is not TOML at line 1"),
-        ("service.toml", b"\xff\xfe\n", "service.toml"),
+        ("service.toml", b"\xff\xfe\n", "service.toml is not TOML at line 1"),
+        ("service.toml", b"# r\xe9sum\xe9\n", "the byte 0xe9 is not UTF-8"),
         (".copier-answers.yml", "a: [", "git checkout HEAD -- .copier-answers.yml"),
         (".copier-answers.yml", "a: 1", "_commit"),
         (".copier-answers.yml", "_commit: v9.9.9\nservice_name: svc\nendpoints: [{name: embed}]\n", "v9.9.9"),
         (".copier-answers.yml", "_commit: v0.1.0\nservice_name: svc\n", "endpoints"),
+        (".copier-answers.yml", "_commit: v0.1.0\nservice_name: svc\nendpoints: [{name: 5}]\n", "with names"),
+        (".copier-answers.yml", "_commit: v0.1.0\nservice_name: svc\nendpoints: [{name: a}]\n5: 6\n", "5 is no name"),
         (".copier-answers.yml", "_commit: nonsense\nservice_name: svc\nendpoints: [{name: embed}]\n", "nonsense"),
         (".litgen/template.bundle", None, "git checkout HEAD -- .litgen/template.bundle"),
         (".litgen/template.bundle", "nonsense", "bundle"),

@@ -65,7 +65,8 @@ def test_plain_copier_makes_the_same_files(workplace: Workplace) -> None:
 def test_flags_answer_every_question(workplace: Workplace) -> None:
     """With a flag for each question, nothing is left to ask or to default."""
     done = workplace.litgen(
-        *("new", "svc", "--description", "Embeds sentences.", "--shutdown-api", "--drain-timeout-s", "5"),
+        *("new", "svc", "--description", "Embeds sentences.", "--api-keys"),
+        *("--shutdown-api", "--drain-timeout-s", "5"),
         *("--endpoint", "name=embed,kind=batch,path=/v1/embed,devices=cuda:0,2,max_batch_size=8,timeout_s=none"),
         *("--endpoint", "name=rerank,kind=single,framework=python,devices=cpu"),
         *("--python-version", "3.12", "--deployment", "docker", "--ci", "none"),
@@ -73,7 +74,7 @@ def test_flags_answer_every_question(workplace: Workplace) -> None:
     assert done.returncode == 0, done.stderr
     answers = yaml.safe_load((workplace.folder / "svc" / ".copier-answers.yml").read_text())
     assert answers["drain_timeout_s"] == 5.0
-    assert answers["shutdown_api"] is True
+    assert (answers["api_keys"], answers["shutdown_api"]) == (True, True)
     assert answers["python_version"] == "3.12"
     assert answers["endpoints"][0] | {"queue_max_size": 1024} == answers["endpoints"][0]
     assert answers["endpoints"][0]["devices"] == "cuda:0,2"
@@ -165,7 +166,14 @@ def test_without_a_terminal_missing_answers_are_named(workplace: Workplace) -> N
     """A script learns which flags it has to give."""
     done = workplace.litgen("new", "svc", "--ci", "none", "--endpoint", "name=embed")
     assert done.returncode == 2
-    for flag in ("--description", "--shutdown-api", "--drain-timeout-s", "--deployment", "or add --defaults."):
+    for flag in (
+        "--description",
+        "--api-keys",
+        "--shutdown-api",
+        "--drain-timeout-s",
+        "--deployment",
+        "or add --defaults.",
+    ):
         assert flag in done.stderr
     assert "--endpoint" not in done.stderr
     assert workplace.leftovers() == []

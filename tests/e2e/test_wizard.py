@@ -136,6 +136,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.types("1024", wrong="")
     terminal.sees("Add another endpoint?")
     terminal.child.send("n")
+    terminal.asks("api_keys", SERVICE)
+    terminal.child.send("qy")
     terminal.asks("shutdown_api", SERVICE)
     terminal.child.send("qy")
     terminal.asks("drain_timeout_s", SERVICE)
@@ -189,6 +191,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
                 "queue_max_size": 1024,
             },
         ],
+        "api_keys": True,
         "shutdown_api": True,
         "drain_timeout_s": 5.0,
         "python_version": "3.12",
@@ -199,7 +202,9 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
 
 def test_only_what_was_not_given_is_asked(workplace: Workplace) -> None:
     """Flags answer their questions; Enter takes a default."""
-    terminal = Terminal(workplace, "svc", "--endpoint", "name=embed", "--no-shutdown-api", "--deployment", "none")
+    terminal = Terminal(
+        workplace, "svc", "--endpoint", "name=embed", "--no-api-keys", "--no-shutdown-api", "--deployment", "none"
+    )
     for question in ("description", "drain_timeout_s", "python_version", "ci"):
         terminal.asks(question, SERVICE)
         terminal.child.send(ENTER)

@@ -33,14 +33,14 @@ def test_a_job(service: Running) -> None:
     answer = submit(service, "/square", {"x": 3})
     assert answer.status_code == 202
     job = answer.json()
-    assert answer.headers["location"] == job["urls"]["get"] == f"{service.url}/v1/jobs/{job['id']}"
+    assert answer.headers["location"] == job["urls"]["get"] == f"/v1/jobs/{job['id']}"
     assert (answer.headers["preference-applied"], answer.headers["vary"]) == ("respond-async", "Prefer")
     assert answer.headers["retry-after"]
     assert (job["status"], job["endpoint"], job["attempt"], job["output"]) == ("queued", "square", 0, None)
     done = ended(service, job["id"])
     assert (done["status"], done["attempt"], done["output"], done["error"]) == ("succeeded", 1, {"x": 9}, None)
     assert done["created_at"] <= done["started_at"] <= done["finished_at"] < done["expires_at"]
-    result = httpx.get(job["urls"]["result"])
+    result = service.get(job["urls"]["result"])
     called = service.post("/square", {"x": 3})
     assert (result.status_code, result.content) == (200, called.content)
     assert result.headers["content-type"] == called.headers["content-type"]
@@ -55,7 +55,7 @@ def test_waiting_for_the_answer_first(service: Running) -> None:
     assert answer.status_code == 202
     assert 0.9 < time.monotonic() - began < 1.9
     assert answer.json()["status"] == "running"
-    assert httpx.get(f"{answer.json()['urls']['get']}?wait=10", timeout=15).json()["status"] == "succeeded"
+    assert service.get(f"{answer.json()['urls']['get']}?wait=10").json()["status"] == "succeeded"
 
 
 def test_who_does_not_ask_gets_an_answer(service: Running) -> None:
@@ -71,7 +71,7 @@ def test_bytes_in_and_out(service: Running) -> None:
     answer = httpx.post(f"{service.url}/reversed", content=b"\x00\xffabc", headers=headers)
     job = ended(service, answer.json()["id"])
     assert job["output"] is None
-    result = httpx.get(job["urls"]["result"])
+    result = service.get(job["urls"]["result"])
     assert (result.content, result.headers["content-type"]) == (b"cba\xff\x00", "application/octet-stream")
 
 
@@ -259,4 +259,29 @@ def test_large_bodies(service: Running) -> None:
         assert [answer.status_code for answer in answers] == [202, 202]
         assert answers[0].json()["id"] == answers[1].json()["id"]
         job = ended(service, answers[0].json()["id"])
-        assert httpx.get(job["urls"]["result"]).content == data[::-1]
+        assert service.get(job["urls"]["result"]).content == data[::-1]
+
+
+def test_whose_a_job_is(tmp_path: Path) -> None:
+    """With keys, a job and its key for retries belong to whoever handed it in; an open endpoint's to everybody."""
+    endpoints = {"square": square(jobs=True), "open": square("/open", jobs=True, auth=False)}
+    keys = {"alice": "a" * 32, "bob": "b" * 32}
+    env = {"API_KEYS": ",".join(f"{name}:{key}" for name, key in keys.items())}
+    headers = {name: {"X_API_Key": key} for name, key in keys.items()}
+    with serving(config(tmp_path, endpoints, auth={"keys": "env:API_KEYS"}), env=env) as service:
+        assert_problem(submit(service, "/square", {"x": 3}), 401, "unauthorized")
+        ids = {
+            name: submit(service, "/square", {"x": 3}, None, Idempotency_Key="same", **header).json()["id"]
+            for name, header in headers.items()
+        }
+        assert ids["alice"] != ids["bob"]
+        url = f"{service.url}/v1/jobs/{ids['alice']}"
+        assert httpx.get(f"{url}?wait=10", headers={"X-API-Key": keys["alice"]}).json()["status"] == "succeeded"
+        for path in ("", "/result"):
+            assert_problem(httpx.get(url + path, headers={"X-API-Key": keys["bob"]}), 404, "not-found")
+        assert_problem(httpx.delete(url, headers={"Authorization": f"Bearer {keys['bob']}"}), 404, "not-found")
+        assert_problem(httpx.get(url, headers={"X-API-Key": "c" * 32}), 401, "unauthorized")
+        listed = httpx.get(f"{service.url}/v1/jobs", headers={"X-API-Key": keys["bob"]}).json()["jobs"]
+        assert [job["id"] for job in listed] == [ids["bob"]]
+        assert ended(service, accepted(service, "/open", {"x": 3}))["status"] == "succeeded"
+        assert_problem(service.get(f"/v1/jobs/{ids['alice']}"), 404, "not-found")

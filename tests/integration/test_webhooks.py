@@ -100,7 +100,7 @@ def test_a_webhook(service: Running, hub: Hub) -> None:
         told = standardwebhooks.Webhook(secret).verify(received.body, received.headers)
         assert verify_webhook(received.headers, received.body, secret) == received.webhook_id
     assert told["type"] == "job.succeeded"
-    assert told["data"]["job"] == httpx.get(told["data"]["job"]["urls"]["get"]).json()
+    assert told["data"]["job"] == service.get(told["data"]["job"]["urls"]["get"]).json()
     assert told["data"]["job"]["output"] == {"x": 9}
     assert told["timestamp"] == told["data"]["job"]["finished_at"]
     found = delivery(service, job_id, "delivered")
@@ -137,7 +137,7 @@ def test_a_large_result_is_a_link(service: Running, hub: Hub) -> None:
     accepted(service, "/act", {"do": "echo", "text": "x" * 30_000}, Webhook_Url=url)
     job = hub.at(url)[0].document["data"]["job"]
     assert (job["status"], job["output"]) == ("succeeded", None)
-    assert len(httpx.get(job["urls"]["result"]).content) > 30_000
+    assert len(service.get(job["urls"]["result"]).content) > 30_000
 
 
 def test_tried_again(service: Running, hub: Hub) -> None:
@@ -243,6 +243,26 @@ def test_secrets_stay_where_they_are(service: Running, hub: Hub, store: Path) ->
     url = hub.url(Reply(500))
     delivery(service, accepted(service, "/square", {"x": 3}, Webhook_Url=url), "dead")
     assert SECRET[8:] not in service.log()
+
+
+def test_whose_webhooks_they_are(tmp_path: Path) -> None:
+    """Nobody but whoever handed a job in asks after its webhooks or has them sent again."""
+    alice, bob = ({"X-API-Key": name * 20} for name in ("a", "b"))
+    env = {**ENV, "KEYS": f"alice:{'a' * 20} bob:{'b' * 20}"}
+    with receiving() as receiver:
+        choices, auth = opened(receiver.port), {"keys": "env:KEYS"}
+        path = config(tmp_path, {"square": square(jobs=True)}, webhooks=choices, auth=auth)
+        with serving(path, env=env) as service:
+            headers = {"Prefer": "respond-async", "Webhook-Url": receiver.url, **alice}
+            job_id = service.post("/square", {"x": 3}, headers=headers).json()["id"]
+            assert eventually(lambda: receiver.received)
+            url = f"/v1/deliveries/{receiver.received[0].webhook_id}/redeliver"
+            assert_problem(httpx.get(f"{service.url}/v1/jobs/{job_id}/deliveries", headers=bob), 404, "not-found")
+            assert_problem(httpx.get(f"{service.url}/v1/jobs/{job_id}/deliveries"), 401, "unauthorized")
+            assert_problem(service.post(url, headers=bob), 404, "not-found")
+            assert_problem(service.post(url), 401, "unauthorized")
+            assert httpx.get(f"{service.url}/v1/jobs/{job_id}/deliveries", headers=alice).status_code == 200
+            assert service.post(url, headers=alice).status_code == 202
 
 
 def test_webhooks_that_are_off(tmp_path: Path) -> None:

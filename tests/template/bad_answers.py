@@ -93,6 +93,7 @@ SERVICE = [
     service("description", "a" * 201, "at most 200 characters"),
     *(service("endpoints", value, "a list with at least one endpoint") for value in NO_LISTS),
     *(Bad({"endpoints": [value]}, "endpoints[0]", "a mapping of keys") for value in (None, 3, "embed", ["embed"])),
+    *(service("api_keys", value, "true or false") for value in NO_SWITCHES),
     *(service("shutdown_api", value, "true or false") for value in NO_SWITCHES),
     *(service("drain_timeout_s", value, "seconds from 0 to 3600") for value in BAD_SECONDS),
     *(service("python_version", value, '"3.11", "3.12", "3.13", "3.14"') for value in ("", "3.10", "3", "3.11.2")),

@@ -21,6 +21,7 @@ _SERVICE: dict[str, Sequence[Any]] = {
         "'quoted', key: value, - dash, | pipe, ~ tilde, @ at, ! bang, ? mark",
         "Größe 文字 🦊 → naïve; x" + " and so on" * 17,
     ],
+    "api_keys": [False, True],
     "shutdown_api": [False, True],
     "drain_timeout_s": [0, 0.25, 30.0, 3600],
     "python_version": ["3.11", "3.12", "3.13", "3.14"],
@@ -58,11 +59,13 @@ _BOOTED: dict[str, Sequence[Any]] = {
     "timeout_s": [30.0, False],
     "run_limit_s": [None, 20],
     "queue_max_size": [1024, 1],
+    "api_keys": [False, True],
     "shutdown_api": [False, True],
     "others": [0, 2],
 }
 _CHANGED: dict[str, Sequence[Any]] = {
     "service_name": ["my-service", "x"],
+    "api_keys": [False, True],
     "shutdown_api": [False, True],
     "drain_timeout_s": [30.0, 0.25],
     "deployment": ["kubernetes", "docker", "none"],

@@ -73,11 +73,12 @@ def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
             *(DOCKER if each.answers.get("deployment") != "none" else []),
             *(KUBERNETES if each.answers.get("deployment", "kubernetes") == "kubernetes" else []),
             *(WORKFLOW if each.answers.get("ci", "github") == "github" else []),
-            *([".env.example"] if each.answers["shutdown_api"] else []),
+            *([".env.example"] if each.answers["shutdown_api"] or each.answers["api_keys"] else []),
             *(f"{source}/{name}" for name in ("__init__.py", "py.typed", "endpoints/__init__.py")),
             *(f"{source}/endpoints/{n}/{f}.py" for n in names for f in ("__init__", "model")),
             *(f"{source}/endpoints/{e['name']}/schemas.py" for e in each.answers["endpoints"] if has_schemas(e)),
             *(f"tests/endpoints/test_{name}.py" for name in names),
+            *(["tests/test_keys.py"] if each.answers["api_keys"] else []),
             f"vendor/{wheel}",
         }
         files = {path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()}
@@ -102,6 +103,7 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
     for each in renders:
         settings = load(each.file("service.toml"), environ={})
         assert settings.shutdown.api == each.answers["shutdown_api"]
+        assert settings.auth.keys == ("env:API_KEYS" if each.answers["api_keys"] else False)
         assert settings.shutdown.drain_timeout_s == each.answers.get("drain_timeout_s", 30.0)
         for answer in each.answers["endpoints"]:
             endpoint = settings.endpoints[answer["name"]]
@@ -210,9 +212,11 @@ def test_a_pod_that_wants_a_secret_is_told_of_it_first(renders: list[Render]) ->
         if each.file("deploy").exists():
             before = each.text("README.md").partition("kubectl apply")[0]
             env = {entry["name"]: entry for entry in deployment(each)["containers"][0]["env"]}
-            wanted = env.get("SHUTDOWN_API_KEY", {}).get("valueFrom", {}).get("secretKeyRef", {}).get("name")
-            assert ("kubectl create secret generic" in before) == (wanted is not None)
-            assert wanted is None or f"kubectl create secret generic {wanted} --from-literal=key=" in before
+            wanted = [entry["valueFrom"]["secretKeyRef"] for entry in env.values() if "valueFrom" in entry]
+            assert before.count("kubectl create secret generic") == len(wanted)
+            for secret in wanted:
+                made = f"kubectl create secret generic {secret['name']} --from-literal={secret['key']}="
+                assert made in before
 
 
 def test_an_image_listens_where_its_port_is_published(renders: list[Render]) -> None:
@@ -245,6 +249,7 @@ def test_pods_get_the_time_that_a_drain_needs(renders: list[Render]) -> None:
             assert pod["terminationGracePeriodSeconds"] == grace
             assert env["LITGEN__SHUTDOWN__DELAY_S"] == "5"
             assert ("SHUTDOWN_API_KEY" in env) == each.answers["shutdown_api"]
+            assert ("API_KEYS" in env) == each.answers["api_keys"]
 
 
 def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> None:

@@ -23,6 +23,10 @@ JUDGING = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "5xx", 422] # what a form must hold is for the model to say
 """
+KNOWN = f"""
+[auth.openapi.bearer]
+bearer = "{KEY}"
+"""
 ROWS = [
     pytest.param(i, id=matrix.title(row), marks=pytest.mark.xdist_group(f"row-{i}"))
     for i, row in enumerate(matrix.booted())
@@ -72,7 +76,7 @@ def vectors(answer: httpx.Response, endpoint: matrix.Row) -> list[Sequence[float
 def test_a_render_installs_and_passes_its_own_tests(project: Render) -> None:
     """`make test`, the one command that the README promises, makes the environment and succeeds."""
     said = run("make", "test", cwd=project.folder)
-    assert f"{3 * len(project.answers['endpoints']) + 6} passed" in said
+    assert f"{3 * len(project.answers['endpoints']) + 6 + project.answers['api_keys']} passed" in said
 
 
 def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_path: Path) -> None:
@@ -80,13 +84,13 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
     run("make", ".venv/installed", cwd=project.folder)
     program = project.file(".venv/bin") / project.answers["service_name"]
     readme = project.text("README.md")
-    asks = predictions(readme)
+    asks = [line.replace("$API_KEY", KEY) for line in predictions(readme)]
     stops = [line.replace("$SHUTDOWN_API_KEY", KEY) for line in readme.splitlines() if line.startswith("curl -X POST")]
     with started(
         *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
         cwd=project.folder,
         log_path=tmp_path / "log",
-        env={**without_gpus(project.answers), "SHUTDOWN_API_KEY": KEY},
+        env={**without_gpus(project.answers), "SHUTDOWN_API_KEY": KEY, "API_KEYS": f"alice:{KEY}"},
     ) as service:
         for line, endpoint in zip(asks, project.answers["endpoints"], strict=True):
             answer = sent(line, service.url, project.folder)
@@ -119,9 +123,10 @@ def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path, kind:
         *(program, "serve", "--host", "127.0.0.1", "--port", "0"),
         cwd=folder,
         log_path=tmp_path / "log",
-        env={**without_gpus(row), "SHUTDOWN_API_KEY": KEY},
+        env={**without_gpus(row), "SHUTDOWN_API_KEY": KEY, "API_KEYS": f"alice:{KEY}"},
     ) as service:
-        (tmp_path / "schemathesis.toml").write_text(PATIENT + (JUDGING if kind["input"] == "upload" else ""))
+        wishes = PATIENT + (JUDGING if kind["input"] == "upload" else "") + (KNOWN if row["api_keys"] else "")
+        (tmp_path / "schemathesis.toml").write_text(wishes)
         options = ("--max-examples", "25", "--seed", "7", "--checks", "all", "--phases", "examples,coverage,fuzzing")
         run(str(tool), "run", service.url + "/openapi.json", *options, cwd=tmp_path)
         assert service.terminate() == 0

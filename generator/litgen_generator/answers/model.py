@@ -313,6 +313,7 @@ class Answers(BaseModel):
     endpoints: Annotated[tuple[Endpoint, ...], ENDPOINTS] = Field(
         (Endpoint(name="predict"),), description=SERVICE["endpoints"]
     )
+    api_keys: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=SERVICE["api_keys"])
     shutdown_api: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=SERVICE["shutdown_api"])
     drain_timeout_s: Annotated[float, number(0, 3600, "seconds from 0 to 3600", "Use 30.0 if unsure.")] = Field(
         30.0, description=SERVICE["drain_timeout_s"]

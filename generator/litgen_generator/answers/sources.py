@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.errors import UsageError
@@ -114,7 +114,21 @@ def setting(text: str) -> Setting:
             f"{text!r} sets nothing; expected KEY=VALUE with one of {service}; or ENDPOINT.KEY=VALUE with one of "
             f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda"
         )
-    return Setting(name if dot else None, key, value(model, key, typed))
+    given = value(model, key, typed)
+    return Setting(name if dot else None, key, None if _takes_back(model, key, given) else given)
+
+
+def _takes_back(model: type[BaseModel], key: str, given: Any) -> bool:
+    """Whether a text means that an answer is to be its default: where it could not be an answer itself."""
+    field = model.model_fields[key]
+    if field.is_required() or not isinstance(given, str) or given.strip().lower() not in ("none", "null"):
+        return False
+    try:
+        alone: Any = Annotated[field.annotation, *field.metadata]
+        TypeAdapter(alone).validate_python(given)
+    except ValidationError:
+        return True
+    return False
 
 
 def value(model: type[BaseModel], key: str, text: str) -> Any:

@@ -7,6 +7,7 @@ SERVICE = {
     "service_name": "Name of the service: its folder, its command and its package.",
     "description": "What the service does, in one line.",
     "endpoints": "The endpoints: a list, one mapping each.",
+    "api_keys": "Ask clients for a key, from API_KEYS, on every endpoint.",
     "shutdown_api": "Offer POST /shutdown, guarded by a key, to drain and stop the service over HTTP.",
     "drain_timeout_s": "Seconds that running requests get to finish when the service stops.",
     "python_version": "Python of the image and of CI, and the oldest that installs the service: 3.11 to 3.14.",

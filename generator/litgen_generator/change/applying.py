@@ -3,6 +3,8 @@
 All that is needed is put in order beside git's own files first; one rename then decides that it is going to be done.
 A process of its own does it, which neither Ctrl-C nor the end of the command reaches; should the machine stop in
 between, the next command of litgen does the rest. Where a file cannot be written, those before it are put back.
+What somebody has written into a file meanwhile is never overwritten: nothing is written then, or, once it is too late
+for that, it is kept beside, as NAME.yours.
 
     state/lock          held by the command that works on the project
     state/next-…        what a command is preparing; nothing counts in it
@@ -19,13 +21,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from litgen_generator.change.snapshot import behind_link, entry_at
+from litgen_generator.change.apart import in_a_process_of_its_own, tell
+from litgen_generator.change.snapshot import behind_link, entry_at, seal
 from litgen_generator.change.trees import LINK, PROGRAM, Change, Entry, Trees
 from litgen_generator.errors import LitgenError
 from litgen_generator.interrupts import deferred
@@ -50,10 +53,19 @@ class Deed:
 
 
 class _Step(NamedTuple):
-    """What is to become of a path: the number of the file that goes there, or None for nothing."""
+    """What is to become of a path.
+
+    Args:
+        path: Where, relative to the project.
+        file: The number of the file that goes there, or None for nothing.
+        before: The seal of what stands there before; None if it is not known, as in a journal of an older litgen.
+        after: The seal of what is to stand there.
+    """
 
     path: str
     file: int | None
+    before: str | None = None
+    after: str | None = None
 
 
 class State:
@@ -87,7 +99,7 @@ class State:
             for abandoned in self._folder.glob("next-*"):
                 shutil.rmtree(abandoned, ignore_errors=True)
             if self._journal.exists():
-                self._finish_apart()
+                self._finish_apart(again=True)
             yield
 
     @property
@@ -131,17 +143,21 @@ class State:
             shutil.rmtree(prepared, ignore_errors=True)
             raise
         with deferred():
-            _sync(prepared / "plan.json", *(prepared / "files").iterdir())
+            _sync(*(prepared / "files").iterdir(), prepared / "files", prepared / "plan.json", prepared)
             prepared.rename(self._journal)
-            self._finish_apart()
+            _sync(self._folder)
+            self._finish_apart(again=False)
 
-    def _finish_apart(self) -> None:
+    def _finish_apart(self, *, again: bool) -> None:
         """Do what has been decided in a process of its own, which nothing that stops this one reaches.
+
+        Args:
+            again: Whether an earlier command had begun with it, so that the owner may have written since.
 
         Raises:
             LitgenError: If it could not be done.
         """
-        said = _in_a_process_of_its_own(self._finish)
+        said = in_a_process_of_its_own(lambda: self._finish(again=again))
         if said and self._journal.exists():
             raise LitgenError(
                 f"not all files could be written, nor put back: {said}; expected to be allowed to, and room on the "
@@ -154,18 +170,25 @@ class State:
             )
 
     def _check(self, changes: Sequence[Change]) -> None:
+        gone = {path for path, _, after, _ in changes if after is None}
         for path, before, _, _ in changes:
             place = self._root / path
+            if _is_foreign(path):
+                raise LitgenError(
+                    f"{path} is no path of a project; expected none that leads out of it or into a .git folder. "
+                    f"Nothing was changed: the template in {self._root} is not one of litgen's."
+                )
             folder = next(folder for folder in place.parents if folder.is_dir())
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise LitgenError(f"{folder} cannot be written to; expected to. Nothing was changed: allow it.")
-            if behind_link(self._root, path) or entry_at(place) != before or (before is None and place.is_dir()):
+            is_free = before is not None or _is_free(self._root, path, gone)
+            if behind_link(self._root, path, gone) or seal(entry_at(place)) != seal(before) or not is_free:
                 raise LitgenError(
                     f"{place} is not what it was a moment ago, or in the way; expected nobody else to write here. "
                     "Nothing was changed: save or move it, and run the command again."
                 )
 
-    def _finish(self) -> None:
+    def _finish(self, *, again: bool) -> None:
         """Do what has been decided, from wherever that was left; all is put back if it cannot be done.
 
         Raises:
@@ -174,51 +197,116 @@ class State:
         plan, back = self._journal / "plan.json", self._journal / "back.json"
         steps = [_Step(*step) for step in json.loads((plan if plan.exists() else back).read_text(encoding="utf-8"))]
         steps.sort(key=lambda step: step.file is not None)  # a folder may have to go where a file is to be
+        for path, *_ in steps:
+            if _is_foreign(path):
+                raise _outside(self._root / path)
         if back.exists():
             self._backward(steps)
             return
         try:
-            self._forward(steps)
+            self._forward(steps, again=again)
         except OSError:
             plan.rename(back)
             self._backward(steps)
             raise
 
-    def _forward(self, steps: Sequence[_Step]) -> None:
+    def _forward(self, steps: Sequence[_Step], *, again: bool) -> None:
+        edited = []
         for number, step in enumerate(steps):
             target = self._root / step.path
+            if self._is_put(step):
+                continue
+            is_blocked = behind_link(self._root, step.path)
+            if step.file is None and (is_blocked or (target.is_dir() and not target.is_symlink())):
+                continue  # something else stands there already
+            if is_blocked:
+                raise _outside(target)
             _keep(target, self._journal / "old" / str(number))
+            now = entry_at(target)
+            if now is not None and step.before not in (None, seal(now)):
+                if not again:
+                    raise OSError(errno.EBUSY, "another program has changed it a moment ago", str(target))
+                if step.file is None:
+                    continue  # the owner has written it since
+                _put_aside(target)
+                edited.append(step.path)
             if step.file is None:
                 _remove(self._root, target)
             else:
                 _put(self._journal / "files" / str(step.file), target)
-        shutil.rmtree(self._journal / "old", ignore_errors=True)
+        self._note(edited)
+        _sync(*{folder for step in steps if (folder := (self._root / step.path).parent).is_dir()})
         shutil.rmtree(self._last, ignore_errors=True)
         self._journal.rename(self._last)
+        shutil.rmtree(self._last / "old", ignore_errors=True)  # not before: without it nothing could be put back
 
     def _backward(self, steps: Sequence[_Step]) -> None:
         for number, step in reversed(list(enumerate(steps))):
             target, old = self._root / step.path, self._journal / "old" / str(number)
-            if os.path.lexists(old) and entry_at(old) == entry_at(target):
+            is_blocked, now = behind_link(self._root, step.path), entry_at(target)
+            is_edited = now is not None and step.after not in (None, seal(now))
+            if not os.path.lexists(old):
+                if self._is_put(step) and not is_edited and not is_blocked:
+                    _remove(self._root, target)
                 continue
-            if os.path.lexists(old):
-                again = self._journal / "again"
-                again.unlink(missing_ok=True)
-                _keep(old, again)
-                _put(again, target)
-            elif step.file is not None and not os.path.lexists(self._journal / "files" / str(step.file)):
-                _remove(self._root, target)
+            if is_blocked:
+                raise _outside(target)
+            if entry_at(old) == now or (now is not None and step.file is not None and not self._is_put(step)):
+                continue
+            if is_edited:
+                _put_aside(target)
+            again = self._journal / "again"
+            again.unlink(missing_ok=True)
+            _keep(old, again)
+            _put(again, target)
         self._journal.rename(self._folder / "next-undone")
+
+    def _is_put(self, step: _Step) -> bool:
+        """Whether the file that goes somewhere is there already."""
+        if step.file is None:
+            return False
+        file = self._journal / "files" / str(step.file)
+        if not os.path.lexists(file):
+            return True
+        is_told_apart = step.before != step.after  # a mode is not
+        return is_told_apart and seal(entry_at(self._root / step.path)) == step.after
+
+    def _note(self, edited: Sequence[str]) -> None:
+        """Have the owner decide about files of which there are now two."""
+        deed = self._journal / "deed.json"
+        if edited and deed.exists():
+            known = json.loads(deed.read_text(encoding="utf-8"))
+            _write_json(deed, {**known, "conflicts": [*known["conflicts"], *edited]})
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a path leads out of the project, or to git's own files."""
+    return any(part.lower() in ("", ".", "..", ".git") for part in path.split("/"))
+
+
+def _outside(place: Path) -> OSError:
+    return OSError(errno.EPERM, "it leads out of the project", str(place))
+
+
+def _is_free(root: Path, path: str, gone: Set[str]) -> bool:
+    """Whether nothing stands at a path, or a folder of which nothing is left."""
+    place = root / path
+    if not os.path.lexists(place):
+        return True
+    if place.is_symlink() or not place.is_dir():
+        return False
+    return all(each.is_dir() or each.relative_to(root).as_posix() in gone for each in place.rglob("*"))
 
 
 def _write_plan(folder: Path, changes: Sequence[Change], root: Path) -> None:
     (folder / "files").mkdir()
     (folder / "old").mkdir()
     steps = []
-    for number, (path, _, after, _) in enumerate(changes):
-        steps.append(_Step(path, None if after is None else number))
+    for number, (path, before, after, _) in enumerate(changes):
+        file = folder / "files" / str(number)
         if after is not None:
-            _write(folder / "files" / str(number), after, root / path)
+            _write(file, after, root / path)
+        steps.append(_Step(path, None if after is None else number, seal(before), seal(entry_at(file))))
     _write_json(folder / "plan.json", steps)
 
 
@@ -247,8 +335,6 @@ def _keep(file: Path, place: Path) -> None:
 
 
 def _put(file: Path, target: Path) -> None:
-    if not os.path.lexists(file):
-        return  # it is there already
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         file.rename(target)
@@ -258,6 +344,7 @@ def _put(file: Path, target: Path) -> None:
         beside = target.with_name(f".litgen-{target.name}")
         try:
             shutil.copy2(file, beside, follow_symlinks=False)
+            _sync(beside)
             beside.replace(target)
         except OSError:
             beside.unlink(missing_ok=True)
@@ -274,38 +361,30 @@ def _remove(root: Path, place: Path) -> None:
             folder.rmdir()
 
 
+def _put_aside(place: Path) -> None:
+    """Keep what the owner has written since, and say where."""
+    names = (f"{place.name}.yours{number}" for number in ("", *range(2, 1000)))
+    beside = next(each for name in names if not os.path.lexists(each := place.with_name(name)))
+    place.rename(beside)
+    tell(f"{place} was edited after litgen had been stopped while it wrote: what you have written is in {beside}")
+
+
 def _write_json(place: Path, data: Any) -> None:
     beside = place.with_name(f"{place.name}.new")
     beside.write_text(json.dumps(data), encoding="utf-8")
     beside.replace(place)
 
 
-def _sync(*files: Path) -> None:
-    for file in files:
-        if not file.is_symlink():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-
-
-def _in_a_process_of_its_own(work: Callable[[], None]) -> str:
-    """Run something that is not to end with this process, and wait for it; what went wrong, or nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        said = b"it was killed"
+def _sync(*places: Path) -> None:
+    """Have files and folders on the disk itself."""
+    for place in places:
+        if place.is_symlink():
+            continue
+        descriptor = os.open(place, os.O_RDONLY)
         try:
-            os.setsid()
-            work()
-            said = b""
-        except OSError as error:
-            place = error.filename2 or error.filename
-            said = os.fsencode(f"{place}: {error.strerror}" if place else str(error))
+            os.fsync(descriptor)
+        except OSError:
+            if not place.is_dir():  # not every file system can do that to a folder
+                raise
         finally:
-            with contextlib.suppress(OSError):
-                os.write(writing, said + b"\n")
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123 - a descriptor
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return os.fsdecode(said).strip() if said else "it was killed"
+            os.close(descriptor)

@@ -7,11 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from litgen_generator.change import folding, merge
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
-from litgen_generator.change.project import SETTINGS, Project, check_is_no_link
+from litgen_generator.change.project import ANSWERS, SETTINGS, Project, check_is_no_link
 from litgen_generator.change.snapshot import rendered, working_tree
 from litgen_generator.change.toml_edit import set_values
+from litgen_generator.change.toml_text import decoded
 from litgen_generator.change.trees import Change, Entry, Tree, Trees
 from litgen_generator.release.current import Template
 from litgen_generator.render import Job, render_all
@@ -51,7 +54,7 @@ class Plan:
         changes: The files that become others.
         conflicts: What only the owner can decide.
         kept: What stays as the owner has it, although the template's has changed.
-        notes: What was found in service.toml, a sentence each.
+        notes: What was found in service.toml, and which questions are new, a sentence each.
     """
 
     project: Project
@@ -112,7 +115,8 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         trees = Trees(scratch / "trees")
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
-        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, folded.notes)
+        notes = [*folded.notes, *_new_questions(wanted, theirs)]
+        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, notes)
 
 
 def changed(trees: Trees, before: Tree, after: Tree) -> list[Change]:
@@ -124,6 +128,14 @@ def changed(trees: Trees, before: Tree, after: Tree) -> list[Change]:
         for path in sorted(before.keys() | after.keys())
         if before.get(path) != after.get(path)
     ]
+
+
+def _new_questions(answers: Answers, theirs: Tree) -> Iterator[str]:
+    """The questions that the template answers with their defaults, since nobody else has."""
+    said = yaml.safe_load(theirs[ANSWERS].content)
+    for key, value in said.items():
+        if key not in answers and not key.startswith("_"):
+            yield f"New question {key}: {value}, its default. Another answer: litgen set {key}=…"
 
 
 def _folded(answers: Answers, base: Tree, ours: Tree) -> folding.Folded:
@@ -164,7 +176,7 @@ def _with_values(settings: Entry, values: Mapping[str, Any]) -> Entry:
 
 
 def _text(entry: Entry) -> str:
-    return entry.content.decode("utf-8", "surrogateescape")
+    return decoded(entry.content)
 
 
 def _pristine(jobs: Sequence[Job], folder: Path) -> list[dict[str, Entry]]:

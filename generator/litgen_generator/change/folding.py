@@ -14,6 +14,7 @@ from litgen_generator.change.toml_edit import Editor, lookup, set_value
 from litgen_generator.change.toml_text import Document, Form, Key, dotted, key_of, lines_of, literal, loads, same
 
 SERVICE: Final[Mapping[str, Key]] = {
+    "api_keys": ("auth", "keys"),
     "shutdown_api": ("shutdown", "api"),
     "drain_timeout_s": ("shutdown", "drain_timeout_s"),
 }
@@ -36,6 +37,9 @@ ENDPOINT: Final[Mapping[str, Key]] = {
 
 _NOT_GIVEN: Final[Mapping[str, str]] = {"run_limit_s": "auto"}
 """How service.toml spells that an answer is not given, where it can."""
+
+_API_KEYS: Final = "env:API_KEYS"
+"""How the template spells that there are keys; an owner may name another variable, or a file."""
 
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
@@ -79,7 +83,14 @@ class _Edit(NamedTuple):
     def of(cls, place: _Place, ours: Any) -> Self:
         gone = ours is _MISSING
         key = dotted(place.path)
-        return cls(place, None if gone else ours, f"{key} is {'no longer' if gone else literal(ours)} in service.toml")
+        said = f"{key} is {'no longer' if gone else literal(ours)} in service.toml"
+        value = _as_answer(place, ours)
+        return cls(place, None if value is _MISSING else value, said)
+
+    @property
+    def spelled(self) -> Any:
+        """The value as the template would write it; None for none."""
+        return (_API_KEYS if self.value else None) if self.place.name == "api_keys" else self.value
 
 
 def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
@@ -148,8 +159,18 @@ def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> I
     before, now = (lookup(values, place.path, _MISSING) for values in (base, ours))
     if now == _NOT_GIVEN.get(place.name):
         now = _MISSING
-    if not same(before, now) and (now is not _MISSING or place.nullable):
+    was, is_now = (_as_answer(place, value) for value in (before, now))
+    if not same(was, is_now) and (is_now is not _MISSING or place.nullable):
         yield _Edit.of(place, now)
+
+
+def _as_answer(place: _Place, value: Any) -> Any:
+    """What a value of service.toml says to its question: for keys only whether there are any, wherever they are."""
+    if place.name != "api_keys":
+        return value
+    if value is _MISSING or value is False:
+        return False
+    return True if isinstance(value, str) and value.startswith(("env:", "file:")) else value
 
 
 def _fold(folded: Folded, edits: list[_Edit]) -> None:
@@ -168,7 +189,7 @@ def _fold(folded: Folded, edits: list[_Edit]) -> None:
         why = refused.get(id(edit))
         folded.notes.append(f"{edit.said}, {_REFUSED}: {why}" if why else edit.said)
         if not why:
-            folded.values[dotted(edit.place.path)] = edit.value
+            folded.values[dotted(edit.place.path)] = edit.spelled
 
 
 def _to_blame(folded: Folded, taken: list[_Edit], stored: Mapping[int, dict[str, Any]], told: Told) -> list[_Edit]:

@@ -16,6 +16,7 @@ import yaml
 
 from litgen_generator.change import toml_merge
 from litgen_generator.change.project import ANSWERS, SETTINGS
+from litgen_generator.change.toml_text import decoded
 from litgen_generator.change.trees import Clash, Entry, Merged, Tree, Trees
 
 _OWNED = re.compile(r"(src/[^/]+|tests)/endpoints/")
@@ -161,8 +162,9 @@ def _standing(
 
 def _settled(sides: list[dict[str, Entry]], ours: Tree, theirs: Tree) -> bool:
     """Take out of git's merge what is merged otherwise; say whether service.toml is."""
+    books = {path for path in (*sides[0], *theirs) if path.startswith(_BOOKS)}  # what else is there is the owner's
     for side in sides:
-        for path in [path for path in side if path.startswith(_BOOKS)]:
+        for path in books & side.keys():
             del side[path]
         side.update({path: entry for path, entry in theirs.items() if path.startswith(_BOOKS)})
         side[ANSWERS] = theirs[ANSWERS]
@@ -172,10 +174,9 @@ def _settled(sides: list[dict[str, Entry]], ours: Tree, theirs: Tree) -> bool:
 
 
 def _merge_settings(result: Merge, base: Tree, ours: Tree, theirs: Tree, label: str) -> None:
-    texts = [side[SETTINGS].content.decode("utf-8", "surrogateescape") for side in (base, ours, theirs)]
+    texts = [decoded(side[SETTINGS].content) for side in (base, ours, theirs)]
     merged = toml_merge.merge(texts[0], texts[1], texts[2], label)
-    content = merged.text.encode("utf-8", "surrogateescape")
-    result.after[SETTINGS] = ours[SETTINGS]._replace(content=content)
+    result.after[SETTINGS] = ours[SETTINGS]._replace(content=merged.text.encode())
     result.conflicts += [
         Conflict(SETTINGS, "you and the template have each changed it", key) for key in merged.conflicts
     ]

@@ -73,7 +73,7 @@ class Project:
             )
         if "service_name" not in known:
             raise LitgenError(f"{place} is of another template; expected one that `litgen new` made. Go into that.")
-        wrong = _wrong(tag, known.get("endpoints"))
+        wrong = _wrong(tag, known)
         if wrong:
             raise LitgenError(
                 f"{place}: {wrong}; expected what litgen wrote. Put it back: git checkout HEAD -- {ANSWERS}"
@@ -103,11 +103,11 @@ class Project:
                 f"{self.root} is in no git repository; expected one, so that no change is beyond recall. "
                 "Make one: git init && git add --all && git commit -m 'As it is'"
             )
-        said = git.output(
-            *("rev-parse", "--absolute-git-dir", "--show-prefix"), cwd=self.root, env=git.owner_environment()
+        folder, prefix = (
+            git.output("rev-parse", what, cwd=self.root, env=git.owner_environment()).removesuffix(b"\n")
+            for what in ("--absolute-git-dir", "--show-prefix")
         )
-        folder, prefix = os.fsdecode(said).split("\n")[:2]
-        return Path(folder, "litgen", quote(os.fsencode(prefix.strip("/")), safe="") or "project")
+        return Path(os.fsdecode(folder), "litgen", quote(prefix.strip(b"/"), safe="") or "project")
 
     def copied_bundle(self, target: Path) -> Path:
         """Copy the bundle of its own version, so that nothing changes it meanwhile.
@@ -138,15 +138,21 @@ def check_is_no_link(place: Path) -> None:
         )
 
 
-def _wrong(tag: str, endpoints: object) -> str | None:
+def _wrong(tag: str, known: Mapping[Any, Any]) -> str | None:
     """What is wrong with answers whose values are not judged yet, if anything is."""
     try:
         order(tag)
     except ValueError as error:
         return f"_commit: {error}"
-    if not isinstance(endpoints, list) or not all(isinstance(each, dict) and "name" in each for each in endpoints):
+    endpoints = known.get("endpoints")
+    if not isinstance(endpoints, list) or not all(map(_is_named, endpoints)):
         return "endpoints is no list of endpoints with names"
-    return None
+    odd = next((key for key in known if not isinstance(key, str)), None)
+    return None if odd is None else f"{odd!r} is no name of an answer"
+
+
+def _is_named(endpoint: object) -> bool:
+    return isinstance(endpoint, dict) and isinstance(endpoint.get("name"), str)
 
 
 def _is_bundle(content: bytes) -> bool:

@@ -1,28 +1,28 @@
 """The files of a folder, read as git would keep them, byte for byte."""
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from litgen_generator import git
-from litgen_generator.change.trees import FILE, LINK, PROGRAM, Entry
+from litgen_generator.change.trees import FILE, LINK, PROGRAM, Entry, Tree
 
 LARGEST, MOST = 1 << 20, 64 << 20
 """Bytes of one file, and of all together, that are read although the template knows nothing of them."""
 
 
-def working_tree(root: Path, base: Iterable[str], new: Iterable[str] = ()) -> dict[str, Entry]:
+def working_tree(root: Path, base: Tree, new: Tree) -> dict[str, Entry]:
     """The owner's files that the template knows of; if some are missing, also those that they may have become.
 
     Args:
         root: The project.
-        base: Paths that the template gave.
-        new: Paths that it gives now. What stands there counts whatever git thinks of it.
+        base: What the template gave.
+        new: What it gives now. What stands at its paths counts whatever git thinks of it.
     """
-    base = set(base)
-    known = _entries(root, base.union(new))
-    if base <= known.keys():
+    known = _with_modes(root, _entries(root, base.keys() | new.keys()), {**new, **base})
+    if base.keys() <= known.keys():
         return known
     listed = git.output(
         *("-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."),
@@ -31,6 +31,15 @@ def working_tree(root: Path, base: Iterable[str], new: Iterable[str] = ()) -> di
     )
     others = {os.fsdecode(path) for path in listed.split(b"\0") if path} - known.keys()
     return known | _entries(root, _small(root, others))
+
+
+def _with_modes(root: Path, found: dict[str, Entry], template: Tree) -> dict[str, Entry]:
+    """The files with the template's modes, where git is told that the file system's mean nothing."""
+    odd = {path for path, entry in found.items() if {entry.mode, template[path].mode} == {FILE, PROGRAM}}
+    asking = "config", "--type=bool", "--get", "core.fileMode"
+    if not odd or git.run(*asking, cwd=root, env=git.owner_environment(), ok=(0, 1)) != "false":
+        return found
+    return {path: entry._replace(mode=template[path].mode) if path in odd else entry for path, entry in found.items()}
 
 
 def _small(root: Path, paths: Iterable[str]) -> Iterator[str]:
@@ -69,9 +78,15 @@ def entry_at(place: Path) -> Entry | None:
     return Entry(PROGRAM if found.st_mode & stat.S_IXUSR else FILE, place.read_bytes())
 
 
-def behind_link(root: Path, path: str) -> bool:
-    """Whether a folder on the way to a path is a link, or is no folder at all."""
-    folders = (root.joinpath(*parts) for parts in _folders(path))
+def seal(entry: Entry | None) -> str:
+    """What tells one entry from another, apart from whether it can be run; empty for none."""
+    kind = b"link" if entry and entry.mode == LINK else b"file"
+    return hashlib.sha256(b"%s %s" % (kind, entry.content)).hexdigest() if entry else ""
+
+
+def behind_link(root: Path, path: str, gone: Set[str] = frozenset()) -> bool:
+    """Whether a folder on the way to a path is a link, or is no folder at all; what is `gone` does not count."""
+    folders = (root.joinpath(*parts) for parts in _folders(path) if "/".join(parts) not in gone)
     return any(folder.is_symlink() or (folder.exists() and not folder.is_dir()) for folder in folders)
 
 

@@ -1,6 +1,7 @@
 """What can be said of a project without changing it: its version, what was edited, what is out of step."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from litgen_generator.change.engine import Plan
 from litgen_generator.change.merge import is_owned
 from litgen_generator.change.project import ANSWERS, SETTINGS, Project
 from litgen_generator.change.trees import Tree
+
+_MARKER = re.compile(rb"^(<<<<<<< yours|>>>>>>> template v)", re.MULTILINE)
 
 UP_TO_DATE, CONFLICTS, OUT_OF_STEP, OUTDATED = 0, 4, 5, 6
 """Exit codes of `litgen status --check`, of which the gravest counts: in the order 4, 5, 6."""
@@ -54,16 +57,9 @@ def drift(base: Tree, ours: Tree) -> tuple[list[str], list[str]]:
     return edited, sorted(path for path in theirs if path not in ours)
 
 
-def marked(ours: Tree) -> list[str]:
-    """The files that hold conflict markers of litgen."""
-    starts, ends = b"<<<<<<< yours", b">>>>>>> template "
-    return sorted(
-        path
-        for path, (_, content) in ours.items()
-        if starts in content
-        and any(line.startswith(starts) for line in content.splitlines())
-        and any(line.startswith(ends) for line in content.splitlines())
-    )
+def is_marked(content: bytes) -> bool:
+    """Whether a file holds a conflict marker of litgen."""
+    return _MARKER.search(content) is not None
 
 
 def out_of_step(project: Project, plan: Plan | None) -> Iterator[str]:

@@ -20,6 +20,8 @@ Key = tuple[str, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LINE = re.compile(r"at line (\d+)")
+_ENDS = ("]", "}", '"""', "'''")
+"""What the last line of a statement of several lines has to have."""
 
 
 class Parts(NamedTuple):
@@ -189,6 +191,19 @@ def lines_of(text: str) -> str:
     return (lines.replace("\r\n", "\n") if form.crlf else lines) + ("" if form.ended else "\n")
 
 
+def decoded(content: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        NotToml: It is not UTF-8, and so not TOML.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotToml(line, f"the byte 0x{content[error.start]:02x} is not UTF-8") from None
+
+
 def loads(text: str) -> dict[str, Any]:
     """The values of a file.
 
@@ -297,13 +312,13 @@ def _items(body: str) -> Iterator[str]:
 
 def _code(line: str) -> str:
     """A line without its comment and the space before that."""
-    at = _cut(line, "#", str)
+    at = _cut(line, "#", str, line.rfind("\n", 0, -1) + 1)  # a statement is not complete before its last line
     return (line if at < 0 else line[:at]).rstrip()
 
 
-def _cut(text: str, mark: str, complete: Callable[[str], str]) -> int:
+def _cut(text: str, mark: str, complete: Callable[[str], str], start: int = 0) -> int:
     """Where the first `mark` stands before which the text, made complete, is TOML: one outside of strings; or -1."""
-    at = text.find(mark)
+    at = text.find(mark, start)
     while at >= 0 and not _accepted(complete(text[:at])):
         at = text.find(mark, at + 1)
     return at
@@ -320,8 +335,9 @@ def _accepted(text: str) -> bool:
 def _statements(text: str) -> Iterator[str]:
     pending = ""
     for line in text.split("\n")[:-1]:
+        begins = not pending
         pending += f"{line}\n"
-        if _accepted(pending):
+        if (begins or any(end in line for end in _ENDS)) and _accepted(pending):
             yield pending
             pending = ""
 

@@ -88,7 +88,9 @@ class Trees:
         """
         parents = {"base": None, _YOURS: "base", _TEMPLATE: "base"}
         self.keep(parents, **{"base": base, _YOURS: yours, _TEMPLATE: theirs})
-        said = self._git("merge-tree", "--write-tree", "-z", "--name-only", _YOURS, _TEMPLATE, ok=(0, 1))
+        # A new file is put where its side has it, whatever became of the folder: its owner knows no other place.
+        plain = "-c", "merge.directoryRenames=false"
+        said = self._git(*plain, "merge-tree", "--write-tree", "-z", "--name-only", _YOURS, _TEMPLATE, ok=(0, 1))
         tree, _, rest = said.partition(b"\0")
         clashes = list(_clashes(rest, label)) if rest else []
         files = self.tree(tree.decode())

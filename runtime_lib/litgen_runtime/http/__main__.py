@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from litgen_runtime import logs
+from litgen_runtime.api_keys import Keyring
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.groups import let_the_supervisor_decide
@@ -24,6 +25,8 @@ from litgen_runtime.http.app import Front
 from litgen_runtime.http.body import reader_for
 from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door, admit
+from litgen_runtime.http.gate import gate_for
+from litgen_runtime.http.key_watch import KeyWatch
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -54,11 +57,19 @@ class HttpProcess:
         workers: every worker there will be.
         shutdown_keys: what opens POST /shutdown.
         folder: where large bodies may be kept.
+        keyring: who has which key; None: auth is off.
     """
 
     def __init__(
-        self, control: Control, settings: Settings, workers: list[WorkerState], shutdown_keys: list[str], folder: str
+        self,
+        control: Control,
+        settings: Settings,
+        workers: list[WorkerState],
+        shutdown_keys: list[str],
+        folder: str,
+        keyring: Keyring | None = None,
     ) -> None:
+        self._keyring = keyring
         self._control = control
         self._shutdown_keys = shutdown_keys
         self._folder = folder
@@ -79,8 +90,14 @@ class HttpProcess:
         self._lanes: dict[bytes, Door] = {}
         if not self._site.may_have_middleware:
             self._open_lanes()
-        jobs = self._jobs.api if self._jobs else None
-        front = Front(dict.fromkeys(PATHS, probes), self._routes(self._door_of), self._site, self._lifecycle, jobs)
+        front = Front(
+            dict.fromkeys(PATHS, probes),
+            self._routes(self._door_of),
+            self._site,
+            self._lifecycle,
+            self._jobs.api if self._jobs else None,
+            gate_for(None, keyring),
+        )
         self._server = Server(front, settings.service, self._crowd, self._lanes, self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -95,7 +112,7 @@ class HttpProcess:
     async def run(self, listener: socket.socket, early: list[dict[str, Any]]) -> None:
         """Serve until the supervisor says ``exit`` or is gone; ``early`` is what it has said already."""
         if self._jobs is not None:
-            await self._jobs.open()
+            self._jobs.open()
         self._take(early)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._obey)
@@ -118,7 +135,8 @@ class HttpProcess:
         from litgen_runtime.http.job_side import JobSide
 
         result_types = {name: answer_type for name, (_, answer_type) in self._types.items()}
-        return JobSide(self._settings, self._dispatchers, result_types, self._lifecycle)
+        gate = gate_for(None, self._keyring)
+        return JobSide(self._settings, self._dispatchers, result_types, self._lifecycle, gate)
 
     def _doors(self) -> Iterator[tuple[str, Door]]:
         """Yield each endpoint's door, by path."""
@@ -127,12 +145,14 @@ class HttpProcess:
             dispatcher, (request, answer_type) = self._dispatchers[name], self._types[name]
             may_enter = partial(admit, self._lifecycle, name)
             reader = reader_for(request, dispatcher, self._settings.service, spool, may_enter)
+            gate = gate_for(endpoint.auth, self._keyring)
             if endpoint.streaming:
-                yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, endpoint.streaming.keep_alive_s)
+                keep_alive_s = endpoint.streaming.keep_alive_s
+                yield endpoint.path, StreamDoor(dispatcher, reader, self._lifecycle, keep_alive_s, gate)
             elif self._jobs and endpoint.jobs:
-                yield endpoint.path, self._jobs.door(dispatcher, reader, answer_type)
+                yield endpoint.path, self._jobs.door(dispatcher, reader, answer_type, gate)
             else:
-                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type)
+                yield endpoint.path, Door(dispatcher, reader, self._lifecycle, answer_type, gate)
 
     def _open_lanes(self) -> None:
         """Let requests take the short way, unless the owner's middleware has to see them."""
@@ -143,6 +163,9 @@ class HttpProcess:
         self._tell({"do": "listening"})
         self._spawn(self._load_site())
         self._spawn(self._beat())
+        if self._keyring is not None:
+            watch = KeyWatch(self._settings.auth.keys, self._keyring, self._tell)
+            self._spawn(watch.run())
 
     async def _load_site(self) -> None:
         try:
@@ -178,10 +201,10 @@ class HttpProcess:
         """Not ready at once; serve on for ``delay_s``; then refuse newcomers and wait for the rest."""
         choices = self._settings.shutdown
         self._lifecycle.draining = True
-        await asyncio.sleep(choices.delay_s)
-        self._lifecycle.refusing = True
         if self._jobs is not None:
             self._jobs.desk.stop()
+        await asyncio.sleep(choices.delay_s)
+        self._lifecycle.refusing = True
         began, cut = time.monotonic(), 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
             cut = self._server.cut() + sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
@@ -232,10 +255,11 @@ def main() -> None:
         return
     settings = Settings.model_validate_json(json.dumps(spec["settings"]))
     workers = [WorkerState(**worker) for worker in spec["workers"]]
+    keyring = None if spec["api_keys"] is None else Keyring.from_json(spec["api_keys"])
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"])
+            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"], keyring)
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

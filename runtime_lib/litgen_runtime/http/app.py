@@ -7,6 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from litgen_runtime.errors import InternalError, RequestError
+from litgen_runtime.http.gate import SCOPE_KEY, Gate
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import App, Receive, Scope, Send, header, request_id_of, send_problem
 from litgen_runtime.http.site import Site
@@ -25,6 +26,7 @@ class Front:
         site: everything else, and the middleware of the owner's ``configure`` around it and the routes.
         lifecycle: told of what the site answers; the other routes tell it themselves.
         jobs: answers below /v1/jobs and /v1/deliveries, if there are any.
+        gate: for the owner's routes that ask who asks; None: auth is off.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Front:
         site: Site,
         lifecycle: Lifecycle,
         jobs: App | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._probes = probes
         self._routes = routes
@@ -41,6 +44,7 @@ class Front:
         self._site = site
         self._jobs = jobs
         self._lifecycle = lifecycle
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -69,6 +73,7 @@ class Front:
         request_id = request_id_of(header(scope, b"x-request-id"))
         others = [line for line in scope["headers"] if line[0] != b"x-request-id"]
         scope["headers"] = [*others, (b"x-request-id", request_id)]
+        scope[SCOPE_KEY] = self._gate
 
         async def send_with_id(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":

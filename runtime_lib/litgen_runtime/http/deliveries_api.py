@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from litgen_runtime.errors import MethodNotAllowed, NotFound
-from litgen_runtime.http.messages import Answer, App, Receive, Scope, Send, header, request_id_of, send_answer
+from litgen_runtime.http.jobs_api import JobsApi
+from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.http.webhook_papers import delivery_of
 from litgen_runtime.jobs.desk import Desk
 
@@ -24,10 +25,10 @@ class DeliveriesApi:
     Args:
         desk: the jobs.
         office: their webhooks; None where there are none.
-        others: answers what is not about deliveries.
+        others: answers what is not about deliveries, and knows who asks.
     """
 
-    def __init__(self, desk: Desk, office: Office | None, others: App) -> None:
+    def __init__(self, desk: Desk, office: Office | None, others: JobsApi) -> None:
         self._desk = desk
         self._office = office
         self._others = others
@@ -36,9 +37,9 @@ class DeliveriesApi:
         """Answer one request; a ``RequestError`` passes through."""
         path = scope["path"]
         if match := _OF_JOB.fullmatch(path):
-            answer = await self._list(scope, match[1], "")
+            answer = await self._list(scope, match[1], self._others.principal(scope))
         elif match := _REDELIVER.fullmatch(path):
-            answer = await self._redeliver(scope, match[1], "")
+            answer = await self._redeliver(scope, match[1], self._others.principal(scope))
         elif path.startswith("/v1/deliveries"):
             raise NotFound(f"There is nothing at {path[:200]!r}.")
         else:

@@ -17,6 +17,7 @@ from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.errors import InternalError, InvalidHeader, Loading, MethodNotAllowed, RequestError
 from litgen_runtime.http.body import ClientGone, Reader
+from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Head, Receive, Scope, Send, head_of, problem, send_answer
 from litgen_runtime.http.timeout_log import TimeoutLog
@@ -29,10 +30,19 @@ _EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and a
 
 
 class Call(NamedTuple):
-    """One request of a client. ``arrived``: when its headers were complete, CLOCK_MONOTONIC seconds."""
+    """One request of a client. ``arrived``: when its headers were complete, CLOCK_MONOTONIC seconds.
+
+    ``principal`` is whose key it came with; None where none is needed.
+    """
 
     head: Head
     arrived: float
+    principal: str | None = None
+
+    def __str__(self) -> str:
+        """How the log names it."""
+        whose = f" of {self.principal}" if self.principal is not None else ""
+        return f"request {self.head.request_id.decode()}{whose}"
 
 
 class Door:
@@ -43,11 +53,18 @@ class Door:
         reader: how its bodies are taken.
         lifecycle: where the service stands.
         answer_type: the media type of its results.
+        gate: who may come in; None: everybody.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, reader: Reader, lifecycle: Lifecycle, answer_type: str = "application/json"
+        self,
+        dispatcher: Dispatcher,
+        reader: Reader,
+        lifecycle: Lifecycle,
+        answer_type: str = "application/json",
+        gate: Gate | None = None,
     ) -> None:
+        self.gate = gate
         self._name = dispatcher.name
         self._dispatcher = dispatcher
         self._reader = reader
@@ -92,18 +109,21 @@ class Door:
 
     def refuse(self, call: Call, error: BaseException) -> Answer:
         """Return what a client is told that gets no result; it is logged and counted."""
-        request_id = call.head.request_id
         if not isinstance(error, RequestError):
-            log.error("%s: request %s failed inside the runtime", self._name, request_id.decode(), exc_info=error)
+            log.error("%s: %s failed inside the runtime", self._name, call, exc_info=error)
             error = InternalError("The service failed on this request.")
         self._note(call, error)
         release(error)
-        return problem(error, request_id)
+        return problem(error, call.head.request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
         call = Call(head_of(scope["headers"]), time.monotonic())
         try:
+            if scope["method"] != "POST":
+                raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
+            if self.gate is not None:
+                call = call._replace(principal=self.gate.admit(scope["headers"]))
             answer = await self._serve(call, scope, receive, send)
         except ClientGone:
             return
@@ -113,8 +133,6 @@ class Door:
             await send_answer(send, answer, call.head.request_id)
 
     async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer | None:
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
         at_most_s = _seconds(call.head.timeout)
         self._lifecycle.enter()
         try:
@@ -149,14 +167,13 @@ class Door:
         return Answer(200, self._answer_type, result.body)
 
     def _note(self, call: Call, error: RequestError) -> None:
-        request_id = call.head.request_id.decode()
         now = time.monotonic()
         if error.log:
-            log.error("%s: request %s: %s", self._name, request_id, error.log)
+            log.error("%s: %s: %s", self._name, call, error.log)
         elif error.status == 504:
-            self._timeouts.note(request_id, error, now)
+            self._timeouts.note(call.head.request_id.decode(), error, now)
         elif error.status >= 500 and error.code not in _EXPECTED:
-            log.warning("%s: request %s: %s: %s", self._name, request_id, error.code, error.detail)
+            log.warning("%s: %s: %s: %s", self._name, call, error.code, error.detail)
         self._dispatcher.stats.answered(error.status, now - call.arrived)
         self._dispatcher.stats.refusals[error.code] += 1
 

@@ -8,6 +8,7 @@ from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import MethodNotAllowed, WebhookUrlRejected
 from litgen_runtime.http.body import Reader
 from litgen_runtime.http.door import Call, Door
+from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_papers import answer_of, base_of, paper_of
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send
@@ -29,6 +30,7 @@ class JobDoor(Door):
         reader: how its bodies are taken.
         lifecycle: where the service stands.
         answer_type: the media type of its results.
+        gate: who may come in; None: everybody.
         desk: where jobs are handed in.
         office: who sends webhooks; None where there are none.
     """
@@ -39,10 +41,11 @@ class JobDoor(Door):
         reader: Reader,
         lifecycle: Lifecycle,
         answer_type: str,
+        gate: Gate | None,
         desk: Desk,
         office: Office | None,
     ) -> None:
-        super().__init__(dispatcher, reader, lifecycle, answer_type)
+        super().__init__(dispatcher, reader, lifecycle, answer_type, gate)
         self._desk = desk
         self._office = office
 
@@ -80,7 +83,7 @@ class JobDoor(Door):
     ) -> Answer:
         wish = Wish(
             self._name,
-            "",
+            call.principal or "",
             body,
             (call.head.content_type or b"").decode("latin-1"),
             wishes.key,

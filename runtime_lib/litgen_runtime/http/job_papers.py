@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from litgen_runtime.errors import JobCanceled, JobExpired, RequestError
-from litgen_runtime.http.messages import Answer, Scope, header
+from litgen_runtime.http.messages import Answer, Scope
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 
@@ -96,9 +96,8 @@ def _urls(job: Job, scope: Scope) -> dict[str, str]:
 
 
 def base_of(scope: Scope) -> str:
-    """Return what the links of a client begin with: the address that it called the service by."""
-    host = (header(scope, b"host") or b"").decode("latin-1")
-    return f"{scope['scheme']}://{host}" if host else ""
+    """Return what links begin with: on this server, whatever name, scheme or proxy the client has come by."""
+    return str(scope.get("root_path", ""))
 
 
 def urls_below(base: str, job: Job) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.http.body import Reader
 from litgen_runtime.http.deliveries_api import DeliveriesApi
+from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_door import JobDoor
 from litgen_runtime.http.jobs_api import JobsApi
 from litgen_runtime.http.lifecycle import Lifecycle
@@ -27,6 +28,7 @@ class JobSide:
         dispatchers: of the endpoints, by name.
         result_types: the media type of each endpoint's results.
         lifecycle: where the service stands.
+        gate: who may ask after jobs; None: everybody.
 
     Raises:
         StartupError: the store cannot be opened.
@@ -38,19 +40,22 @@ class JobSide:
         dispatchers: Mapping[str, Dispatcher],
         result_types: Mapping[str, str],
         lifecycle: Lifecycle,
+        gate: Gate | None,
     ) -> None:
         self.desk = Desk(settings, dispatchers, result_types, lifecycle.count)
+        is_open = any(endpoint.jobs and endpoint.auth is False for endpoint in settings.endpoints.values())
         self._office = _office(settings, self.desk)
-        self.api = DeliveriesApi(self.desk, self._office, JobsApi(self.desk))
+        jobs = JobsApi(self.desk, gate, is_open=is_open)
+        self.api = DeliveriesApi(self.desk, self._office, jobs)
         self._lifecycle = lifecycle
 
-    def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str) -> JobDoor:
+    def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str, gate: Gate | None) -> JobDoor:
         """Return where an endpoint's requests come in."""
-        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, self.desk, self._office)
+        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, gate, self.desk, self._office)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take up what an earlier process left, and begin."""
-        await self.desk.open()
+        self.desk.open()
         if self._office is not None:
             self._office.sender.open()
 
@@ -72,5 +77,5 @@ def _office(settings: Settings, desk: Desk) -> Office | None:
 
     office = Office(choices, read_secrets(choices.secrets, os.environ), desk.mailbox, desk.clock, webhook_of)
     desk.ledger.announce = office.announce
-    desk.listener = lambda job: office.sender.wake()
+    desk.listener = office.sender.wake
     return office

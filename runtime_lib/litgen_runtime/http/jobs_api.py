@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
+from litgen_runtime.http.gate import Gate, shows_key
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.jobs.desk import Desk
@@ -28,10 +29,14 @@ class JobsApi:
 
     Args:
         desk: the jobs.
+        gate: who may ask; None: everybody.
+        is_open: whether there are jobs of endpoints that ask for no key: those belong to whoever shows none.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, gate: Gate | None, *, is_open: bool) -> None:
         self._desk = desk
+        self._gate = gate
+        self._is_open = is_open
         self._handlers: dict[tuple[str | None, str], Handler] = {
             (None, "GET"): self._get,
             (None, "DELETE"): self._delete,
@@ -46,9 +51,10 @@ class JobsApi:
 
     async def _answer(self, scope: Scope) -> Answer:
         path, method = scope["path"], "GET" if scope["method"] == "HEAD" else scope["method"]
+        principal = self.principal(scope)
         if path == PATH:
             _expect(scope, method, ("GET",))
-            return await self._list(scope)
+            return await self._list(scope, principal)
         match = _JOB.fullmatch(path)
         if match is None:
             raise NotFound(f"There is nothing at {path[:200]!r}.")
@@ -56,7 +62,17 @@ class JobsApi:
         if not methods:
             raise NotFound(f"There is nothing at {path[:200]!r}.")
         _expect(scope, method, methods)
-        return await self._handlers[match[2], method](scope, match[1], "")
+        return await self._handlers[match[2], method](scope, match[1], principal)
+
+    def principal(self, scope: Scope) -> str:
+        """Return who asks.
+
+        Raises:
+            Unauthorized: it has no valid key.
+        """
+        if self._gate is None or (self._is_open and not shows_key(scope["headers"])):
+            return ""
+        return self._gate.admit(scope["headers"])
 
     async def _get(self, scope: Scope, job_id: str, principal: str) -> Answer:
         job = await self._waited_for(scope, job_id, principal)
@@ -77,7 +93,7 @@ class JobsApi:
         await self._desk.ledger.delete(job_id, principal)
         return Answer(204, b"application/json", b"")
 
-    async def _list(self, scope: Scope) -> Answer:
+    async def _list(self, scope: Scope, principal: str) -> Answer:
         values = _query(scope, {"status", "endpoint", "cursor", "limit"})
         status = values.get("status")
         if status is not None and status not in set(Status):
@@ -85,10 +101,11 @@ class JobsApi:
         limit = values.get("limit", "50")
         if not limit.isdecimal() or not 1 <= int(limit) <= _MAX_PAGE:
             raise InvalidQuery(f"limit is {limit[:40]!r}; expected 1 to {_MAX_PAGE}.")
-        query = Query("", Status(status) if status else None, values.get("endpoint"), values.get("cursor"), int(limit))
-        jobs = [job for job in await self._desk.ledger.page(query) if not job.is_gone]
+        which = Status(status) if status else None
+        query = Query(principal, which, values.get("endpoint"), values.get("cursor"), int(limit))
+        jobs = await self._desk.ledger.page(query)
         cursor = jobs[-1].id if len(jobs) == query.limit else None
-        document = {"jobs": [listed(job, scope) for job in jobs], "next_cursor": cursor}
+        document = {"jobs": [listed(job, scope) for job in jobs if not job.is_gone], "next_cursor": cursor}
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:

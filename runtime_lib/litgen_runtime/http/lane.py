@@ -39,12 +39,16 @@ class Exchange:
         self.message_event = self  # has a ``set``, all that uvicorn asks of it
         self._connection = connection
         self._door = door
+        self._headers = headers
         self._call = Call(head_of(headers), time.monotonic())
         self._ticket: Ticket | None = None
 
     def begin(self, body: bytes) -> None:
         """Queue it, or refuse it at once."""
+        gate = self._door.gate
         try:
+            if gate is not None:
+                self._call = self._call._replace(principal=gate.admit(self._headers))
             ticket = self._ticket = self._door.submit(self._call, body)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise even that
             self._respond(self._door.refuse(self._call, error))

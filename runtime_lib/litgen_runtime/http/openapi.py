@@ -18,6 +18,10 @@ _REF = "#/components/schemas/{model}"
 _OUR_PREFIX = "litgen."  # no Python class can have this name, so that an owner's Health or Problem stays theirs
 _OUR_REF = "#/components/schemas/" + _OUR_PREFIX + "{model}"
 _BINARY = {"type": "string", "format": "binary"}
+_KEY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 _RAW_ERRORS = (errors.CannotStore,)
 _PREDICTION_ERRORS: tuple[type[errors.RequestError], ...] = (
     errors.InvalidJSON,
@@ -81,14 +85,18 @@ def describe(settings: Settings) -> dict[str, Any]:
         taken = _taken(types[name][0], schemas.get(((name, "validation"), "validation")))
         item = schemas.get(((name, "serialization"), "serialization"))
         given = _given(endpoint.response_type, item) if endpoint.streaming is None else _stream(item)
-        paths[endpoint.path] = {"post": _operation(name, taken, given)}
+        operation = _operation(name, taken, given)
+        paths[endpoint.path] = {"post": operation if is_open(settings, endpoint) else operation | _guarded(operation)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}
     components: dict[str, Any] = {"schemas": definitions.get("$defs", {})}
     components["schemas"] |= {_OUR_PREFIX + name: schema for name, schema in ours["$defs"].items()}
+    schemes: dict[str, Any] = {} if settings.auth.keys is False else dict(_KEY_SCHEMES)
     if settings.shutdown.api:
         paths["/shutdown"] = {"post": _shutdown()}
-        components["securitySchemes"] = {"shutdown": {"type": "http", "scheme": "bearer"}}
+        schemes["shutdown"] = {"type": "http", "scheme": "bearer"}
+    if schemes:
+        components["securitySchemes"] = schemes
     return {
         "openapi": "3.1.0",
         "info": {"title": settings.service.name, "version": "1"},
@@ -131,6 +139,20 @@ def _operation(name: str, taken: dict[str, Any], given: dict[str, Any]) -> dict[
             **{str(error.status): _problem(error.title) for error in answered},
             "default": _problem("An error that the model answered itself"),
         },
+    }
+
+
+def is_open(settings: Settings, endpoint: EndpointSettings) -> bool:
+    """Whether an endpoint needs no key."""
+    return settings.auth.keys is False or endpoint.auth is False
+
+
+def _guarded(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operation says besides when it needs a key, in either of two headers."""
+    refusals = {str(error.status): _problem(error.title) for error in (errors.Unauthorized, errors.Forbidden)}
+    return {
+        "security": [{scheme: []} for scheme in _KEY_SCHEMES],
+        "responses": dict(sorted((operation["responses"] | refusals).items())),
     }
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from litgen_runtime.errors import MethodNotAllowed, RequestError, Unauthorized
+from litgen_runtime.http.gate import bearer
 from litgen_runtime.http.messages import Receive, Scope, Send, header, request_id_of, send_json, send_problem
 
 audit = logging.getLogger("litgen_runtime.audit")
@@ -47,6 +48,6 @@ class ShutdownApi:
         self._shut_down(f"POST /shutdown by {who}")
 
     def _opens(self, given: bytes | None) -> bool:
-        scheme, _, key = (given or b"").partition(b" ")
-        matches = [hmac.compare_digest(key.strip(), known) for known in self._keys]
-        return scheme.lower() == b"bearer" and any(matches)
+        key = bearer(given or b"") or b""
+        matches = [hmac.compare_digest(key, known) for known in self._keys]
+        return any(matches)

@@ -114,6 +114,9 @@ def _document(settings: Settings, owners_openapi: Callable[[], dict[str, Any]]) 
     ours = told_apart(describe(settings), theirs)
     schemas = theirs | ours["components"].pop("schemas")
     components = owners.get("components", {}) | ours["components"] | {"schemas": schemas}
+    schemes = components.get("securitySchemes", {}) | owners.get("components", {}).get("securitySchemes", {})
+    if schemes:
+        components["securitySchemes"] = schemes | ours["components"].get("securitySchemes", {})
     return owners | ours | {"paths": owners["paths"] | ours["paths"], "components": components}
 
 

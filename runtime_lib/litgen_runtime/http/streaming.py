@@ -11,6 +11,7 @@ from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.errors import RequestError
 from litgen_runtime.http.body import Reader
 from litgen_runtime.http.door import Call, Door
+from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Scope, Send, header
 from litgen_runtime.transport.frames import cost_of
@@ -74,12 +75,18 @@ class StreamDoor(Door):
         reader: how its bodies are taken.
         lifecycle: where the service stands.
         keep_alive_s: after so much silence, in seconds, a comment keeps the connection alive; None never does.
+        gate: who may come in; None: everybody.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, reader: Reader, lifecycle: Lifecycle, keep_alive_s: float | None
+        self,
+        dispatcher: Dispatcher,
+        reader: Reader,
+        lifecycle: Lifecycle,
+        keep_alive_s: float | None,
+        gate: Gate | None = None,
     ) -> None:
-        super().__init__(dispatcher, reader, lifecycle)
+        super().__init__(dispatcher, reader, lifecycle, gate=gate)
         self._keep_alive_s = keep_alive_s
 
     async def _outcome(self, call: Call, ticket: Ticket, scope: Scope, send: Send) -> Answer | None:

@@ -25,7 +25,7 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
 
     def keep(self, name: str, content_type: str, data: bytes) -> Payload:
         """Return a payload, having written its file if it is large.
@@ -89,8 +89,20 @@ class Blobs:
             shutil.copyfileobj(source, file, _PIECE_BYTES)
             file.flush()
             os.fsync(descriptor)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(self._folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, and those above it, on the disk for good."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

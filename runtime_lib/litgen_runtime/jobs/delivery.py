@@ -99,6 +99,9 @@ class MailRows(Protocol):
     def deliveries(self, job_id: str) -> Sequence[Delivery]:
         """Return those of a job, the earliest first."""
 
+    def bring_deliveries_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+
     def places(self) -> Sequence[str]:
         """Return the receivers that something is pending for."""
 

@@ -68,6 +68,10 @@ class SqliteMailRows:
         """Return those of a job, the earliest first."""
         return list(self._deliveries("WHERE jobs.id = ? ORDER BY deliveries.seq", job_id))
 
+    def bring_deliveries_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+        self._run("UPDATE deliveries SET due = ? WHERE status = 'pending' AND due > ?", (to, later_than))
+
     def places(self) -> Sequence[str]:
         """Return the receivers that something is pending for."""
         return [place for (place,) in self._run(_PLACES)]

@@ -60,7 +60,7 @@ class Desk:
         self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
         self.mailbox = Mailbox(self._store)
-        self.listener: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
+        self.listener: Callable[[], None] = lambda: None  # told that some job stands elsewhere now
         self._engines = {
             name: Engine(
                 name,
@@ -72,7 +72,8 @@ class Desk:
             )
             for name, endpoint in endpoints.items()
         }
-        self._waiting: dict[str, list[asyncio.Future[Job]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._stopped = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -80,38 +81,41 @@ class Desk:
         """Why the store cannot write; None while it can."""
         return self._store.trouble
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take up what an earlier process left, and begin to run."""
-        await self.ledger.recover()
         loop = asyncio.get_running_loop()
         for engine in self._engines.values():
             self._tasks += [loop.create_task(engine.claim_on()), loop.create_task(engine.settle_on())]
-            engine.wake()
-        self._tasks.append(loop.create_task(self._sweep_on()))
+        self._tasks.append(loop.create_task(self._look_after()))
 
     def stop(self) -> None:
-        """Begin to run nothing more."""
+        """Begin to run nothing more, and let nobody wait any longer."""
+        self._stopped = True
         for engine in self._engines.values():
             engine.stop()
+        for future in [future for futures in self._waiting.values() for future in futures]:
+            if not future.done():
+                future.cancel()
 
     async def close(self) -> None:
         """Let go of the store; everything that has ended is in it."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for engine in self._engines.values():
+            await engine.settle()
         await asyncio.to_thread(self._store.close)
 
     async def changed(self, job: Job, seconds: float) -> Job:
-        """Return a job once it has ended, or as it is after so many seconds."""
+        """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down."""
         if job.is_terminal:
             return job
-        future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job.id, []).append(future)
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    newest = await self.ledger.get(job.id, job.principal)  # it may have ended before we listened
-                    return newest if newest.is_terminal else await future
+            newest = await self.ledger.get(job.id, job.principal)  # it may have ended before we listened
+            if not newest.is_terminal and not self._stopped:
+                await asyncio.wait([future], timeout=seconds)
         finally:
             futures = self._waiting[job.id]
             futures.remove(future)
@@ -120,7 +124,7 @@ class Desk:
         return await self.ledger.get(job.id, job.principal)
 
     def _on_change(self, job: Job) -> None:
-        self.listener(job)
+        self.listener()
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
@@ -128,12 +132,19 @@ class Desk:
         elif job.is_terminal:
             for future in self._waiting.get(job.id, ()):
                 if not future.done():
-                    future.set_result(job)
+                    future.set_result(None)
 
-    async def _sweep_on(self) -> None:
+    async def _look_after(self) -> None:
+        """Take up what is there as soon as the store can write; then sweep now and then."""
+        is_open = False
         while True:
-            await asyncio.sleep(_SWEEP_S)
             with contextlib.suppress(RequestError):
-                await self.ledger.sweep()
+                if is_open:
+                    await self.ledger.sweep()
+                else:
+                    await self.ledger.recover()
+                    is_open = True
+                    self.listener()
             for engine in self._engines.values():
                 engine.wake()
+            await asyncio.sleep(_SWEEP_S)

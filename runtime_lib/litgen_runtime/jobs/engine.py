@@ -65,6 +65,7 @@ class Engine:
         self._repeatable = repeatable
         self._count = running
         self._running: dict[str, Ticket] = {}
+        self._unwanted: set[str] = set()  # jobs whose end was wished while they may have been on their way here
         self._settlements: list[Settlement] = []
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
@@ -80,10 +81,12 @@ class Engine:
         self._stopped = True
 
     def stop_job(self, job: Job) -> None:
-        """Have a job end, should it run here."""
+        """Have a job end that runs here, or is about to."""
         ticket = self._running.get(job.id)
         if ticket is not None:
             self._workers.stop(ticket)
+        else:
+            self._unwanted.add(job.id)
 
     async def claim_on(self) -> None:
         """Claim and run, again and again."""
@@ -99,21 +102,27 @@ class Engine:
                 if not claims:
                     break
                 self._begin(claims)
+            self._unwanted.clear()
 
     async def settle_on(self) -> None:
         """Write what came of it, again and again; what cannot be written is kept until it can."""
         while True:
             await self._has_ended.wait()
             self._has_ended.clear()
-            settlements, self._settlements = self._settlements, []
-            try:
-                await self._ledger.settle(settlements)
-            except StorageFull:
-                self._settlements = settlements + self._settlements
+            if not await self.settle():
                 self._has_ended.set()
                 await asyncio.sleep(_AGAIN_S)
-                continue
-            self._count(-len(settlements))
+
+    async def settle(self) -> bool:
+        """Write what has come of it so far; False if it cannot be written now."""
+        settlements, self._settlements = self._settlements, []
+        try:
+            await self._ledger.settle(settlements)
+        except StorageFull:
+            self._settlements = settlements + self._settlements
+            return False
+        self._count(-len(settlements))
+        return True
 
     def _begin(self, claims: Sequence[Claim]) -> None:
         self._count(len(claims))
@@ -124,6 +133,8 @@ class Engine:
                 ticket.on_done = partial(self._ended, claim.job, ticket)
             else:
                 self._ended(claim.job, ticket)
+            if claim.job.id in self._unwanted:
+                self._workers.stop(ticket)
 
     def _ended(self, job: Job, ticket: Ticket) -> None:
         self._running.pop(job.id, None)

@@ -110,6 +110,7 @@ class Ledger:
         self._clock = clock
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self.announce: Announce = lambda rows, job, now, result: None  # in the transaction in which a job moves
+        self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -117,6 +118,7 @@ class Ledger:
 
         def work(rows: Rows) -> tuple[dict[str, Backlog], set[str]]:
             now = self._clock()
+            rows.bring_forward(now + machine.MAX_BACKOFF_S, now)
             for job in rows.running():
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
@@ -126,6 +128,7 @@ class Ledger:
 
         backlog, files = await self._write(work)
         self.backlogs.found(backlog)
+        self._is_open = True
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
@@ -144,6 +147,8 @@ class Ledger:
         return await asyncio.shield(task)
 
     async def _submit(self, wish: Wish) -> tuple[Job, bool]:
+        if not self._is_open:
+            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
         now, job_id = self._clock(), new_id()
         size = wish.size
         self.backlogs.expect_room(wish.endpoint, size, now)

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from litgen_runtime.jobs.record import Job, Status
 
 _FIRST_BACKOFF_S = 1.0
-_MAX_BACKOFF_S = 300.0
+_LONGEST_BACKOFF_S = 300.0
 _JITTER = 0.2
+MAX_BACKOFF_S = _LONGEST_BACKOFF_S * (1.0 + _JITTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def backoff_s(attempt: int, jitter: float | None = None) -> float:
     """
     if jitter is None:
         jitter = random.uniform(-1.0, 1.0)  # noqa: S311 - spreads load, guards nothing
-    seconds: float = min(_FIRST_BACKOFF_S * 4.0 ** (attempt - 1), _MAX_BACKOFF_S)
+    seconds: float = min(_FIRST_BACKOFF_S * 4.0 ** (attempt - 1), _LONGEST_BACKOFF_S)
     return seconds * (1.0 + _JITTER * jitter)
 
 

@@ -32,6 +32,14 @@ class Mailbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def take_up(self, later_than: float, now: float) -> None:
+        """Take up what an earlier process left; what is due later than it can be is due now.
+
+        Raises:
+            StorageFull: nothing can be written now.
+        """
+        await self._do(self._store.write, lambda rows: rows.bring_deliveries_forward(later_than, now))
+
     async def collect(self, now: float, busy: Mapping[str, frozenset[str]], per_place: int, most: int) -> Post:
         """Return what is due, the longest due first, for receivers that have room.
 

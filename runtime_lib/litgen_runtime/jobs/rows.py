@@ -69,6 +69,10 @@ class SqliteRows(SqliteMailRows):
         """Return the jobs that run."""
         return list(self._jobs("WHERE status = 'running' ORDER BY seq"))
 
+    def bring_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+        self._run("UPDATE jobs SET not_before = ? WHERE status = 'queued' AND not_before > ?", (to, later_than))
+
     def overtaken(self, now: float, limit: int) -> Sequence[Job]:
         """Return jobs whose time to begin, or to end, is over."""
         late = self._jobs("WHERE status = 'queued' AND start_by <= ? AND attempt = 0 LIMIT ?", now, limit)

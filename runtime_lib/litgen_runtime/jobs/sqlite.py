@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from litgen_runtime.errors import StartupError
+from litgen_runtime.jobs.blobs import make_folder
 from litgen_runtime.jobs.rows import SqliteRows
 from litgen_runtime.jobs.schema import bring_up_to_date
 from litgen_runtime.jobs.store import Rows, StoreFailed
@@ -158,7 +159,7 @@ def _put(works: queue.SimpleQueue[_Work | None], work: Callable[[Rows], R]) -> F
 def _owned(path: Path) -> int:
     """Make the folder and take the lock; the descriptor is held for as long as the store is open."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # private before SQLite writes to it
     except OSError as error:

@@ -92,6 +92,9 @@ class Rows(MailRows, Protocol):
     def running(self) -> Sequence[Job]:
         """Return the jobs that run."""
 
+    def bring_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+
     def overtaken(self, now: float, limit: int) -> Sequence[Job]:
         """Return jobs whose time to begin, or to end, is over."""
 

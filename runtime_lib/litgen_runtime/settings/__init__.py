@@ -2,6 +2,7 @@
 
 from litgen_runtime.settings.load import load
 from litgen_runtime.settings.model import (
+    AuthSettings,
     BatchingSettings,
     EndpointSettings,
     QueueSettings,
@@ -13,6 +14,7 @@ from litgen_runtime.settings.model import (
 )
 
 __all__ = [
+    "AuthSettings",
     "BatchingSettings",
     "EndpointSettings",
     "QueueSettings",

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([KMG]?i?B)", re.IGNORECASE)
-_SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\r\n]+")
+_KEY_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\r\n]+")
+_KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9A-Fa-f:.]+$"
 _DEVICES = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2}))*)?")
 
@@ -36,10 +37,20 @@ def _list(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _secret_source(value: object) -> object:
-    if value is not False and not (isinstance(value, str) and _SECRET_SOURCE.fullmatch(value)):
-        raise PydanticCustomError("secrets", "not a source of secrets")
+def _key_source(value: object) -> object:
+    if value is not False and not (isinstance(value, str) and _KEY_SOURCE.fullmatch(value)):
+        raise PydanticCustomError("keys", "not a source of keys")
     return value
+
+
+def _auth(value: object) -> object:
+    if isinstance(value, bool) or value is None:
+        return value
+    if not isinstance(value, list) or not value:
+        raise PydanticCustomError("auth", "not a list")
+    if not all(isinstance(name, str) and _KEY_NAME.fullmatch(name) for name in value):
+        raise PydanticCustomError("auth", "not names")
+    return list(value)
 
 
 def _devices(value: object) -> object:
@@ -146,7 +157,7 @@ Devices = Annotated[
 ]
 SecretSource = Annotated[
     str | Literal[False],
-    PlainValidator(_secret_source),
+    PlainValidator(_key_source),
     Field(
         description='false, "env:NAME" (a variable) or "file:PATH" that holds the secrets, not the secrets themselves'
     ),
@@ -165,4 +176,14 @@ Schedule = Annotated[
     tuple[Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)], ...],
     BeforeValidator(_list),
     Field(min_length=1, max_length=100, description="a list of seconds, each 0 to 604800"),
+]
+KeySource = Annotated[
+    str | Literal[False],
+    PlainValidator(_key_source),
+    Field(description='false, "env:NAME" (a variable) or "file:PATH" that holds the keys, not the keys themselves'),
+]
+Auth = Annotated[
+    bool | list[str] | None,
+    PlainValidator(_auth),
+    Field(description='true, false or a list of the names of keys, such as ["alice"]'),
 ]

@@ -20,7 +20,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.model import EndpointSettings, Settings
 
 PREFIX = "LITGEN__"
-_SECRET = ("webhooks", "webhooks.secrets")  # in whose place somebody may have put a secret itself
+_SECRET = ("auth", "auth.keys", "webhooks", "webhooks.secrets")  # where somebody may have put a key itself
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -50,7 +50,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mappin
     for dotted, value in (overrides or {}).items():
         _put(raw, dotted.split("."), value, "the command line")
     settings = validate(raw, str(path), {key: variable for key, (variable, _) in sources.items()})
-    return settings.within(path.absolute().parent)
+    return _anchored(settings, path.parent)
 
 
 def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | None = None) -> Settings:
@@ -67,6 +67,23 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
         origins = origins or {}
         lines = [_sentence(detail, where, origins) for detail in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Take paths from the folder of service.toml: that of a file of keys, and of a store if there will be one."""
+    changed: dict[str, BaseModel] = {}
+    keys = settings.auth.keys
+    if isinstance(keys, str) and keys.startswith("file:"):
+        source = f"file:{(folder / keys.removeprefix('file:')).absolute()}"
+        changed["auth"] = settings.auth.model_copy(update={"keys": source})
+    if any(endpoint.jobs for endpoint in settings.endpoints.values()):
+        store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
+        changed["jobs"] = settings.jobs.model_copy(update={"store": store})
+    secrets = settings.webhooks.secrets
+    if isinstance(secrets, str) and secrets.startswith("file:"):
+        source = f"file:{(folder / secrets.removeprefix('file:')).absolute()}"
+        changed["webhooks"] = settings.webhooks.model_copy(update={"secrets": source})
+    return settings.model_copy(update=changed)
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, Any]]]:

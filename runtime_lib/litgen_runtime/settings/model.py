@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from litgen_runtime.settings.fields import (
+    Auth,
     AutoTimeout,
     Bytes,
     Devices,
     EndpointName,
     Hosts,
     JobSeconds,
+    KeySource,
     MediaType,
     Memory,
     Name,
@@ -164,6 +165,7 @@ class EndpointSettings(_Table):
     repeatable: Annotated[bool, Field(description="true or false")] = True
     jobs: Annotated[bool, Field(description="true or false")] = False
     quarantine_s: Timeout = 600.0
+    auth: Auth = None
     workers: WorkerSettings = WorkerSettings()
     batching: BatchingSettings | None = Field(None, description="a table with max_size, max_wait_s, max_weight")
     streaming: StreamingSettings | None = Field(None, description="a table with max_streams and keep_alive_s")
@@ -244,6 +246,12 @@ class WebhookSettings(_Table):
     schedule_s: Schedule = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 
 
+class AuthSettings(_Table):
+    """[auth]: who may use the endpoints."""
+
+    keys: KeySource = False
+
+
 class Settings(_Table):
     """A whole service."""
 
@@ -254,16 +262,19 @@ class Settings(_Table):
     shutdown: ShutdownSettings = ShutdownSettings()
     jobs: JobsSettings = JobsSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    auth: AuthSettings = AuthSettings()
 
-    def within(self, folder: Path) -> Settings:
-        """Return these choices with the store's file, if there will be one, and that of the secrets told in full."""
-        if not any(endpoint.jobs for endpoint in self.endpoints.values()):
-            return self
-        jobs = self.jobs.model_copy(update={"store": f"sqlite:///{folder / self.jobs.path}"})
-        kind, _, place = (self.webhooks.secrets or "").partition(":")
-        secrets = f"file:{folder / place}" if kind == "file" else self.webhooks.secrets
-        webhooks = self.webhooks.model_copy(update={"secrets": secrets})
-        return self.model_copy(update={"jobs": jobs, "webhooks": webhooks})
+    @model_validator(mode="after")
+    def _guarded(self) -> Settings:
+        for name, endpoint in self.endpoints.items():
+            if endpoint.auth not in (None, False) and self.auth.keys is False:
+                raise _advice(
+                    f"endpoints.{name}.auth",
+                    endpoint.auth,
+                    "no such key while auth.keys names no keys",
+                    "Set auth.keys, or remove it",
+                )
+        return self
 
     @model_validator(mode="after")
     def _paths(self) -> Settings:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from litgen_runtime.groups import kill_session
 
@@ -17,9 +17,11 @@ class Children:
     Args:
         folder: what the guardian removes after us.
         files: what else it removes, if it is there.
+        hidden: variables of ours that no child is to have.
     """
 
-    def __init__(self, folder: str, files: Sequence[str] = ()) -> None:
+    def __init__(self, folder: str, files: Sequence[str] = (), hidden: Collection[str] = ()) -> None:
+        self._hidden = hidden
         self._leftovers = [folder, *files]
         self._on_exit: dict[int, Callable[[str], None]] = {}
         self._guardian = 0
@@ -47,7 +49,7 @@ class Children:
         Raises:
             OSError: the system has no room for another process.
         """
-        pid = _launch(module, arguments, descriptors, environ)
+        pid = self._launch(module, arguments, descriptors, environ)
         self._on_exit[pid] = on_exit
         self._tell_guardian(f"+{pid}\n")
         return pid
@@ -92,12 +94,18 @@ class Children:
         if self._pipe >= 0:
             os.close(self._pipe)
         reading, self._pipe = os.pipe()
-        self._guardian = _launch(
+        self._guardian = self._launch(
             "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
         )
         os.close(reading)
         for pid in self._on_exit:
             self._tell_guardian(f"+{pid}\n")
+
+    def _launch(
+        self, module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]
+    ) -> int:
+        given = {name: value for name, value in environ.items() if name not in self._hidden}
+        return _launch(module, arguments, descriptors, given)
 
     def _tell_guardian(self, line: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything

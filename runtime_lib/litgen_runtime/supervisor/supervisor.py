@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Any
 
 from litgen_runtime import folders
+from litgen_runtime.api_keys import Keyring, variable_of
 from litgen_runtime.settings import Settings
 from litgen_runtime.supervisor.children import Children
 from litgen_runtime.supervisor.http_child import HttpChild
@@ -53,6 +54,7 @@ class Supervisor:
         listener: the bound, listening socket.
         shutdown_keys: what opens POST /shutdown.
         leftovers: files that the guardian removes after us, if they are there.
+        keyring: who may use the endpoints; None: auth is off.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Supervisor:
         listener: socket.socket,
         shutdown_keys: Sequence[str] = (),
         leftovers: Sequence[str] = (),
+        keyring: Keyring | None = None,
     ) -> None:
+        self._api_keys = None if keyring is None else keyring.to_json()
         self._settings = settings
         self._listener = listener
         self._shutdown_keys = list(shutdown_keys)
@@ -71,7 +75,7 @@ class Supervisor:
         self._signalled = False
         self._events = Events()
         self._folder = folders.run_folder(settings.service.name)
-        self._children = Children(self._folder, leftovers)
+        self._children = Children(self._folder, leftovers, hidden={variable_of(settings.auth.keys) or ""})
         hang_timeout_s = settings.service.hang_timeout_s
         self._http = HttpChild(self._children, self._events, hang_timeout_s, self._obey, self._on_http_exit)
         self._workers = Workers(plan, settings, self._children, self._events, self)
@@ -121,6 +125,7 @@ class Supervisor:
             "settings": settings,
             "workers": self._workers.describe(),
             "shutdown_keys": self._shutdown_keys,
+            "api_keys": self._api_keys,
             "folder": self._folder,
         }
         try:
@@ -139,8 +144,21 @@ class Supervisor:
         match message["do"]:
             case "alive":
                 self._workers.answered(message["answered"])
+            case "api_keys":
+                self._api_keys = message["entries"]  # for another HTTP process, should it come to that
             case "listening":
                 self._on_listening()
+            case "failed":
+                self.give_up(message["error"])
+            case "shutdown":
+                self._drain(message["by"])
+            case "drained":
+                self._stop_workers(message["cut"])
+            case _:
+                self._obey_for_worker(message)
+
+    def _obey_for_worker(self, message: dict[str, Any]) -> None:
+        match message["do"]:
             case "worker_ready":
                 self._workers.ready(message["process"])
             case "worker_failed":
@@ -149,12 +167,6 @@ class Supervisor:
                 self._workers.kill_after_grace(message["process"])
             case "kill_worker":
                 self._workers.kill(message["process"], message["cause"])
-            case "failed":
-                self.give_up(message["error"])
-            case "shutdown":
-                self._drain(message["by"])
-            case "drained":
-                self._stop_workers(message["cut"])
 
     def _on_listening(self) -> None:
         self._http.listening()

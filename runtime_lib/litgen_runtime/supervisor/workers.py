@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from litgen_runtime.api_keys import variable_of
 from litgen_runtime.settings import Settings
 from litgen_runtime.supervisor.children import Children
 from litgen_runtime.supervisor.environment import worker_environment
@@ -78,8 +79,7 @@ class Workers:
         self._events = events
         self._owner = owner
         self._clock = clock
-        source = settings.webhooks.secrets or ""
-        self._hidden = {source.removeprefix("env:")} if source.startswith("env:") else set()
+        self._hidden = {variable_of(settings.webhooks.secrets) or ""}
 
     def __bool__(self) -> bool:
         return bool(self._processes)

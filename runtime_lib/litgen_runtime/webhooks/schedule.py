@@ -68,6 +68,11 @@ def after(
     return replace(told, due=now + _spread(schedule_s[told.step], jitter))
 
 
+def longest_s(schedule_s: Sequence[float]) -> float:
+    """Return the longest time that anything waits for an attempt, in seconds."""
+    return max(_MOST_S, *schedule_s) * (1.0 + JITTER)
+
+
 def again(delivery: Delivery, now: float) -> Delivery:
     """Return a delivery that is to be sent again, now and then on schedule."""
     return replace(delivery, status=DeliveryStatus.PENDING, step=0, due=now, ended_at=None)

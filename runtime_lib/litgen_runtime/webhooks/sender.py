@@ -72,7 +72,16 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _take_up(self) -> None:
+        while True:
+            now = self._clock()
+            try:
+                return await self._mailbox.take_up(now + schedule.longest_s(self._schedule_s), now)
+            except StorageFull:
+                await asyncio.sleep(_AGAIN_S)
+
     async def _send_on(self) -> None:
+        await self._take_up()
         while True:
             self._wake.clear()
             next_due = await self._send_due()

@@ -5,8 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+
+from litgen_runtime.http.auth import principal
 
 
 def extended(app: FastAPI) -> None:
@@ -33,6 +36,22 @@ def extended(app: FastAPI) -> None:
     @app.get("/broken")
     def broken() -> None:
         raise RuntimeError("a secret word")
+
+
+def asking(app: FastAPI) -> None:
+    """Add routes that ask who asks, one of them in an app of its own."""
+    inner = FastAPI()
+
+    @app.get("/who")
+    @inner.get("/who")
+    async def who(name: Annotated[str | None, Depends(principal)]) -> str | None:
+        return name
+
+    @app.get("/environment")
+    def environment() -> list[str]:
+        return list(os.environ)
+
+    app.mount("/inner", inner)
 
 
 def guarded(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.answers.sources import endpoint as endpoint_from_flag
+from litgen_generator.answers.sources import setting
 from litgen_generator.answers.sources import value as value_of
 from litgen_generator.errors import UsageError
 
@@ -65,6 +66,15 @@ def test_what_is_no_pair_is_refused(text: str) -> None:
     """The sentence shows the flag, the part that is wrong, and how to write it."""
     with pytest.raises(UsageError, match=r"--endpoint is .*Write it as --endpoint name=embed"):
         endpoint_from_flag(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("embed.devices=none", None), ("embed.kind=NULL", None), ("ci=none", "none"), ("service_name=none", "none")],
+)
+def test_none_takes_an_answer_back_that_it_could_not_be(text: str, value: Any) -> None:
+    """`litgen set embed.devices=none` takes the devices back to their default; `ci=none` is an answer."""
+    assert setting(text).value == value
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from litgen_runtime import __version__
+from litgen_runtime.api_keys import read
 from litgen_runtime.cli import main
 from tests.unit.runtime.test_service import TOML
 
@@ -42,6 +43,45 @@ def test_config_from_the_environment(config: Path) -> None:
     """LITGEN_CONFIG names the file, LITGEN__ variables win over it."""
     env = {"LITGEN_CONFIG": str(config), "LITGEN__SHUTDOWN__API": "true"}
     assert "POST /shutdown" in call("routes", env=env).output
+
+
+def test_guarded_routes(config: Path) -> None:
+    """With keys, ``routes`` says who may use what; the keys themselves are not needed for that."""
+    env = {"LITGEN__AUTH__KEYS": "env:NOT_SET"}
+    assert "     needs a key\n" in call("routes", "--config", config, env=env).output
+    named = env | {"LITGEN__ENDPOINTS__EMBED__AUTH": '["alice", "bob"]'}
+    assert "needs a key of alice, bob\n" in call("routes", "--config", config, env=named).output
+    opened = env | {"LITGEN__ENDPOINTS__EMBED__AUTH": "false"}
+    assert "open: needs no key\n" in call("routes", "--config", config, env=opened).output
+    assert "key" not in call("routes", "--config", config).output
+
+
+def test_check_reads_the_keys(config: Path) -> None:
+    """``check`` refuses keys that are not there, unless it is told to go without."""
+    env = {"LITGEN__AUTH__KEYS": "env:NOT_SET"}
+    result = call("check", "--config", config, env=env)
+    assert (result.exit_code, "there is no such variable" in result.output) == (3, True)
+    assert call("check", "--config", config, "--without-keys", env=env).exit_code == 0
+    named = env | {"LITGEN__ENDPOINTS__EMBED__AUTH": '["bob"]', "NOT_SET": "alice:0123456789abcdef"}
+    result = call("check", "--config", config, env=named)
+    assert (result.exit_code, "warning: endpoints.embed.auth names bob" in result.output) == (0, True)
+
+
+def test_a_file_of_keys_stands_beside_service_toml(config: Path) -> None:
+    """Its path counts from service.toml, not from where the command is run."""
+    env = {"LITGEN__AUTH__KEYS": "file:keys/all"}
+    (config.parent / "keys").mkdir()
+    (config.parent / "keys" / "all").write_text("alice:0123456789abcdef")
+    assert call("check", "--config", config, env=env).exit_code == 0
+    (config.parent / "keys" / "all").unlink()
+    assert call("check", "--config", config, env=env).exit_code == 3
+
+
+def test_a_new_key() -> None:
+    """``keys new`` prints a key and the entry that the service is given, which lets it in; a bad name is usage."""
+    key, entry = call("keys", "new", "alice").stdout.splitlines()
+    assert read("env:A", {"A": entry}).owner(key.encode()) == "alice"
+    assert call("keys", "new", "a:b").exit_code == 2
 
 
 def test_openapi(config: Path) -> None:

@@ -11,6 +11,7 @@ from litgen_generator.answers.problems import problems
 from litgen_generator.change.folding import ENDPOINT, SERVICE, fold, rebased
 from litgen_generator.change.toml_edit import set_values
 from litgen_generator.change.toml_merge import merge
+from litgen_generator.change.toml_text import lines_of, loads
 from litgen_generator.errors import NotToml
 from tests.unit.generator.change.documents import rendered
 
@@ -70,6 +71,28 @@ def test_each_answer_follows(endpoint: int | None, key: str, answer: str, value:
     assert problems(folded.answers) == []
     assert answer in (SERVICE if endpoint is None else ENDPOINT)
     assert ANSWERS["drain_timeout_s"] == 30.0, "the given answers are left as they are"
+
+
+@pytest.mark.parametrize("source", ["env:API_KEYS", "env:OTHERS", "file:/run/secrets/keys"])
+def test_keys_set_by_hand(source: str) -> None:
+    """Wherever the owner keeps keys, the answer is that there are some, and the owner's place stays theirs."""
+    folded = folded_of({"auth.keys": source})
+    assert folded.answers == {**ANSWERS, "api_keys": True}
+    assert folded.notes == [f'auth.keys is "{source}" in service.toml']
+    theirs = rendered(**folded.answers)
+    assert loads(lines_of(rebased(BASE, theirs, folded.values))) == loads(lines_of(theirs))
+    assert folded_of({"auth.keys": source}, folded.answers) == (folded.answers, [], {}, [], [])
+
+
+def test_keys_taken_away_by_hand() -> None:
+    """No keys, or false in their place, is the answer no; a source that is none is refused."""
+    asked = {**ANSWERS, "api_keys": True}
+    for value in (None, False):
+        folded = folded_of({"auth.keys": value}, asked)
+        assert folded.answers == {**ANSWERS, "api_keys": False}
+        assert folded.values == {"auth.keys": None}
+    assert folded_of({"auth.keys": False}) == (ANSWERS, [], {}, [], [])
+    assert folded_of({"auth.keys": 5}).answers == ANSWERS
 
 
 def test_a_key_removed_by_hand() -> None:

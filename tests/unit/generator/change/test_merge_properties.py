@@ -52,7 +52,7 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
                 "gpu_memory_fraction": draw(st.sampled_from([None, 0.5])),
             }
         )
-    return {"endpoints": endpoints, "shutdown_api": draw(st.booleans())}
+    return {"endpoints": endpoints, "shutdown_api": draw(st.booleans()), "api_keys": draw(st.booleans())}
 
 
 def resolved(text: str, side: int) -> dict[str, Any]:

@@ -353,3 +353,12 @@ def test_the_order_of_keys_means_nothing() -> None:
     """The same keys in another order are the same, also in tables within an array."""
     base = "a = [{b = 1, c = 2}]\n"
     assert merge(base, "a = [{c = 2, b = 1}]\n", "a = 3\n", LABEL) == ("a = 3\n", ())
+
+
+@pytest.mark.timeout(10)
+def test_a_value_of_many_lines() -> None:
+    """A long text, with a mark on each line that could begin a comment, takes no time to speak of."""
+    own = 'text = """\n' + 'a line # with "quotes"\n' * 4000 + '""" # mine\nafter = 1\n'
+    theirs = BASE.replace("drain_timeout_s = 30.0", "drain_timeout_s = 60.0")
+    merged = merge(BASE, f"{BASE}\n[own]\n{own}", theirs, "template v2")
+    assert merged == (f"{theirs}\n[own]\n{own}", ())

@@ -24,6 +24,15 @@ def two_endpoints() -> Settings:
     return validate(raw, "x")
 
 
+def guarded() -> Settings:
+    """One endpoint that needs a key, one that needs a certain one, and one that is open."""
+    raw = tables(auth=["alice"])
+    embed = raw["endpoints"]["embed"]
+    raw["endpoints"]["any"] = {**embed, "path": "/any", "auth": True}
+    raw["endpoints"]["open"] = {**embed, "path": "/open", "auth": False}
+    return validate(raw | {"auth": {"keys": "env:A"}, "shutdown": {"api": True}}, "x")
+
+
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
     """Yield every object of a document."""
     if isinstance(node, dict):
@@ -48,7 +57,7 @@ def resolved(document: dict[str, Any], reference: str) -> Any:
     return node
 
 
-@pytest.fixture(params=[choices, two_endpoints], ids=["one endpoint", "three, with shutdown"])
+@pytest.fixture(params=[choices, two_endpoints, guarded], ids=["one endpoint", "three, with shutdown", "with keys"])
 def document(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return the document of a service."""
     return describe(request.param())
@@ -95,7 +104,7 @@ def test_security_is_declared(document: dict[str, Any]) -> None:
     for _, _, operation in operations(document):
         for requirement in operation.get("security", ()):
             for scheme in requirement:
-                assert document["components"]["securitySchemes"][scheme]["type"] == "http"
+                assert document["components"]["securitySchemes"][scheme]["type"] in ("http", "apiKey")
 
 
 def test_endpoint() -> None:
@@ -129,6 +138,22 @@ def test_owners_models_keep_their_names() -> None:
     assert set(resolved(document, schema["$ref"])["properties"]) == {"pulse"}
     probe = document["paths"]["/livez"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert set(resolved(document, probe["$ref"])["properties"]) == {"status", "waiting_for"}
+
+
+def test_keys_only_where_they_are_needed() -> None:
+    """An endpoint that needs a key says so, in either header, with the two ways to be refused."""
+    document = describe(guarded())
+    operations = {name: document["paths"][f"/{name}"]["post"] for name in ("embed", "any", "open")}
+    for name in ("embed", "any"):
+        assert operations[name]["security"] == [{"bearer": []}, {"apiKey": []}]
+        assert {"401", "403"} <= set(operations[name]["responses"])
+    assert "security" not in operations["open"]
+    assert not {"401", "403"} & set(operations["open"]["responses"])
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"] == {"type": "http", "scheme": "bearer"}
+    assert schemes["apiKey"] == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    assert "shutdown" in schemes
+    assert "securitySchemes" not in describe(choices())["components"]
 
 
 def test_shutdown_only_when_enabled() -> None:

@@ -85,6 +85,11 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "endpoints.embed.kill_grace_s": ([0, 2], [-1, NAN, "2"], "seconds, 0 to 86400"),
     "endpoints.embed.repeatable": ([True, False], [0, "no"], "true or false"),
     "endpoints.embed.quarantine_s": ([False, 600], [0, "soon"], TIMEOUT),
+    "endpoints.embed.auth": (
+        [False],
+        [0, 1, "alice", [], [""], ["a b"], ["a" * 65], [3], {}],
+        'true, false or a list of the names of keys, such as ["alice"]',
+    ),
     "endpoints.embed.workers": ([{}], [3, "two"], TABLE),
     "endpoints.embed.workers.devices": (
         ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:0,2"],
@@ -132,6 +137,23 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "endpoints.embed.queue": ([{}], [3], "a table with max_size, max_bytes"),
     "endpoints.embed.queue.max_bytes": ([1, "10MB"], [0, "10"], SIZE),
     "endpoints.embed.queue.max_size": ([1, 1_000_000], [0, 1_000_001, 1.0], "a whole number of requests, 1 to 1000000"),
+    "auth.keys": (
+        [False, "env:API_KEYS", "file:/run/secrets/api-keys", "file:keys"],
+        [
+            True,
+            0,
+            "",
+            "env:",
+            "env:1A",
+            "env:A B",
+            "file:",
+            "file:a\n",
+            "API_KEYS",
+            "alice:0123456789abcdef",
+            ["env:A"],
+        ],
+        'false, "env:NAME" (a variable) or "file:PATH" that holds the keys, not the keys themselves',
+    ),
     "shutdown.drain_timeout_s": ([0, 30.5, 86_400], [-1, NAN, INF, 86_401, "30", True], "seconds, 0 to 86400"),
     "shutdown.delay_s": ([0, 5], [-1, NAN, INF, "5"], "seconds, 0 to 86400"),
     "shutdown.api": ([True, False], ["yes", 1, 0], "true or false"),
@@ -199,7 +221,8 @@ def test_every_key_is_in_the_table() -> None:
 
     walk("", choices(batching={}).model_dump())
     walk("", choices(streaming={}).model_dump())
-    assert every - {"service", "endpoints", "endpoints.embed", "shutdown", "jobs", "webhooks"} == set(KEYS)
+    tables = {"service", "endpoints", "endpoints.embed", "shutdown", "jobs", "webhooks", "auth"}
+    assert every - tables == set(KEYS)
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, good) for key, (goods, _, _) in KEYS.items() for good in goods])
@@ -357,6 +380,26 @@ def test_travels_as_json(timeout_s: object) -> None:
     """The HTTP process reads from the supervisor exactly what the supervisor read."""
     settings = choices(timeout_s=timeout_s, batching={"max_size": 8}, workers={"gpu_memory_fraction": 0.5})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize("auth", [True, ["alice"]])
+def test_a_guard_without_keys(auth: object) -> None:
+    """An endpoint that is said to need a key is not left open because there are none; with keys it is taken."""
+    assert refusal(tables(auth=auth)).startswith("endpoints.embed.auth is ")
+    assert refusal(tables(auth=auth)).endswith(
+        "; expected no such key while auth.keys names no keys. Set auth.keys, or remove it in service.toml."
+    )
+    settings = validate(tables(auth=auth) | {"auth": {"keys": "env:A"}}, "x")
+    assert settings.endpoints["embed"].auth in (True, ["alice"])
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize("raw", [{"keys": "alice:a-secret-of-mine"}, "alice:a-secret-of-mine", {"keys": ["a-secret"]}])
+def test_a_key_in_the_place_of_its_source(raw: object) -> None:
+    """Who puts a key itself into service.toml does not find it in a log."""
+    message = refusal(tables() | {"auth": raw})
+    assert "secret" not in message
+    assert "expected" in message
 
 
 def test_batching_and_streaming() -> None:

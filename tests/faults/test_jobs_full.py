@@ -1,0 +1,54 @@
+"""Jobs when nothing more can be written, and when the clock is set back (docs/jobs.md)."""
+
+import resource
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.integration.jobs import accepted, ended, job_of, stands, submit
+from tests.services import Running, act, assert_problem, config, eventually, serving
+
+
+def let_write(service: Running, size: int) -> None:
+    """Let no file of the HTTP process grow beyond a size, as a disk does that is full."""
+    psutil.Process(service.http_pid).rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Nothing is accepted that cannot be kept; reading goes on; what ended meanwhile is written once there is room."""
+    path = config(tmp_path, {"act": act(jobs=True, repeatable=True)})
+    with serving(path) as service:
+        first = accepted(service, "/act", {"do": "echo", "text": "kept"})
+        assert ended(service, first)["status"] == "succeeded"
+        running = accepted(service, "/act", {"do": "sleep", "seconds": 1.5})
+        assert stands(service, running, "running")
+        let_write(service, 1024)
+        refused = submit(service, "/act", {"do": "pid"})
+        assert_problem(refused, 503, "storage-full")
+        assert refused.headers["retry-after"]
+        assert_problem(submit(service, "/act", {"do": "echo", "text": "x" * 200_000}), 503, "storage-full")
+        assert job_of(service, first)["output"]["value"] == "kept"
+        assert service.post("/act", {"do": "echo", "text": "now"}).json()["value"] == "now", "a call needs no store"
+        time.sleep(2.0)  # the job ends, and its end cannot be written
+        assert job_of(service, running)["status"] == "running"
+        let_write(service, resource.RLIM_INFINITY)
+        assert ended(service, running)["status"] == "succeeded"
+        assert eventually(lambda: submit(service, "/act", {"do": "pid"}).status_code == 202)
+        assert "the job store cannot write" in service.log()
+    assert not list((tmp_path / "var" / "jobs.db.files").iterdir()), "a refused body has left its file"
+
+
+def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """What was written by a clock an hour ahead does not wait for that hour."""
+    path = config(tmp_path, {"act": act(jobs=True, repeatable=True)})
+    with serving(path) as service:
+        jobs = [accepted(service, "/act", {"do": "sleep", "seconds": 1.0}) for _ in range(4)]
+        service.signal(signal.SIGKILL)
+        service.wait_exit()
+    with sqlite3.connect(tmp_path / "var" / "jobs.db") as database:
+        database.execute("UPDATE jobs SET not_before = not_before + 3600, created_at = created_at + 3600")
+    with serving(path) as service:
+        assert [ended(service, job_id, 30.0)["status"] for job_id in jobs] == ["succeeded"] * 4
