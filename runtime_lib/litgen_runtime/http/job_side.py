@@ -77,5 +77,5 @@ def _office(settings: Settings, desk: Desk) -> Office | None:
 
     office = Office(choices, read_secrets(choices.secrets, os.environ), desk.mailbox, desk.clock, webhook_of)
     desk.ledger.announce = office.announce
-    desk.listener = office.sender.wake
+    desk.listener = office.changed
     return office

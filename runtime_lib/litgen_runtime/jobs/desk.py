@@ -60,7 +60,7 @@ class Desk:
         self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
         self.mailbox = Mailbox(self._store)
-        self.listener: Callable[[], None] = lambda: None  # told that some job stands elsewhere now
+        self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
         self._engines = {
             name: Engine(
                 name,
@@ -124,7 +124,7 @@ class Desk:
         return await self.ledger.get(job.id, job.principal)
 
     def _on_change(self, job: Job) -> None:
-        self.listener()
+        self.listener(job)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
@@ -144,7 +144,7 @@ class Desk:
                 else:
                     await self.ledger.recover()
                     is_open = True
-                    self.listener()
+                    self.listener(None)
             for engine in self._engines.values():
                 engine.wake()
             await asyncio.sleep(_SWEEP_S)

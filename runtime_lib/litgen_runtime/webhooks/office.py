@@ -47,6 +47,7 @@ class Office:
         self._schedule_s = choices.schedule_s
         self._mailbox = mailbox
         self._clock = clock
+        self._announced: set[str] = set()  # jobs that have a new webhook, which is there once they are told of
         self._describe = describe
         self._lookups = Lookups(lookup, _MAX_LOOKUPS_FOR_CLIENTS)
         poster = Poster(self._guard, keys, choices.timeout_s, Lookups(lookup, _MAX_LOOKUPS_TO_SEND))
@@ -79,7 +80,18 @@ class Office:
         kind = f"job.{job.status if job.is_terminal else 'started'}"
         due = schedule.first_due(self._schedule_s, now)
         delivery = Delivery(new_id("msg"), job.id, kind, callback.url, callback.place, DeliveryStatus.PENDING, now, due)
+        self._announced.add(job.id)
         rows.add_delivery(delivery, self._describe(kind, now, job, result, callback.base))
+
+    def changed(self, job: Job | None) -> None:
+        """Send what has been written with a job that has moved; None: with any of them."""
+        if job is None:
+            self._announced.clear()
+        elif job.id not in self._announced:
+            return
+        else:
+            self._announced.discard(job.id)
+        self.sender.wake()
 
     async def redeliver(self, delivery_id: str, principal: str) -> Delivery:
         """Have a delivery sent again, now; one that is being sent at the moment is not sent twice for that.
