@@ -79,8 +79,9 @@ def test_a_whole_service_that_is_killed(tmp_path: Path) -> None:
             ended(service, job_id)
             service.signal(signal.SIGKILL)
             assert service.wait_exit() == -signal.SIGKILL
-        path = config(tmp_path, endpoints, webhooks=hooks(receiver, allow_private=False))
-        with serving(path, env=ENV) as service:
+        (tmp_path / "secrets").write_text(f"{SECRET}\n", encoding="utf-8")
+        path = config(tmp_path, endpoints, webhooks=hooks(receiver, allow_private=False, secrets="file:secrets"))
+        with serving(path) as service:
             assert eventually(lambda: statuses(service, job_id) == ["blocked"])
             assert receiver.connections == 0
 
