@@ -51,6 +51,7 @@ def config(
     service: Mapping[str, Any] | None = None,
     shutdown: Mapping[str, Any] | None = None,
     jobs: Mapping[str, Any] | None = None,
+    webhooks: Mapping[str, Any] | None = None,
     auth: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a service.toml and return its path."""
@@ -59,6 +60,7 @@ def config(
         "endpoints": endpoints,
         "shutdown": {"drain_timeout_s": 10.0, **(shutdown or {})},
         "jobs": jobs or {},
+        "webhooks": webhooks or {},
         "auth": auth or {},
     }
     path = folder / "service.toml"

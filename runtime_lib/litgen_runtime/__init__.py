@@ -3,6 +3,7 @@
 An owner's model code needs only what is listed in ``__all__``; everything else may change in any release.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from litgen_runtime._version import __version__
@@ -12,14 +13,29 @@ from litgen_runtime.upload import Upload
 
 if TYPE_CHECKING:
     from litgen_runtime.service import Service
+    from litgen_runtime.webhooks.signing import WebhookRejected, verify_webhook
 
-__all__ = ["BatchEndpoint", "Endpoint", "HTTPError", "Service", "StreamEndpoint", "Upload", "__version__"]
+__all__ = [
+    "BatchEndpoint",
+    "Endpoint",
+    "HTTPError",
+    "Service",
+    "StreamEndpoint",
+    "Upload",
+    "WebhookRejected",
+    "__version__",
+    "verify_webhook",
+]
+
+_ON_DEMAND = {
+    "Service": "litgen_runtime.service",
+    "WebhookRejected": "litgen_runtime.webhooks.signing",
+    "verify_webhook": "litgen_runtime.webhooks.signing",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import ``Service`` only when asked for: workers import this package and must stay light."""
-    if name == "Service":
-        from litgen_runtime.service import Service
-
-        return Service
+    """Import some things only when asked for: workers import this package and must stay light."""
+    if name in _ON_DEMAND:
+        return getattr(import_module(_ON_DEMAND[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

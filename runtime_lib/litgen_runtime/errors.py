@@ -24,6 +24,7 @@
         ├── InvalidInput           422 invalid-input
         ├── IdempotencyKeyReused   422 idempotency-key-reused
         ├── Quarantined            422 quarantined
+        ├── WebhookUrlRejected     422 webhook-url-rejected
         ├── TooManyRequests        429 too-many-requests
         ├── HeadersTooLarge        431 headers-too-large
         ├── InternalError          500 internal-error
@@ -345,6 +346,12 @@ class KillsWorkers(RequestError):
     """Workers die of this request."""
 
     status, code, title = (500, "kills-workers", "The model's worker dies of this request")
+
+
+class WebhookUrlRejected(RequestError):
+    """Webhooks are off, or not sent there."""
+
+    status, code, title = 422, "webhook-url-rejected", "The Webhook-Url is not called"
 
 
 class Quarantined(RequestError):

@@ -45,7 +45,8 @@ ALLOWED = {
     "worker": CORE,
     "dispatcher": CORE,
     "jobs": CORE | {"dispatcher"},
-    "http": CORE | {"dispatcher", "jobs", "api_keys"},
+    "webhooks": {"_version", "errors", "settings", "jobs"},
+    "http": CORE | {"dispatcher", "jobs", "webhooks", "api_keys"},
     "supervisor": CORE | {"worker", "api_keys"},
     "check": MESSAGES,
     "service": CORE | {"access", "cores", "shutdown_keys", "supervisor"},
@@ -53,7 +54,7 @@ ALLOWED = {
     "jobs_command": MESSAGES | {"jobs", "service"},
     "cli": CORE | {"access", "api_keys", "bench", "check", "http", "jobs_command", "service", "supervisor"},
     "__main__": {"cli"},
-    "": {"_version", "endpoint", "errors", "service", "upload"},  # the package itself, ``service`` on demand
+    "": {"_version", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; two of these on demand
 }
 
 

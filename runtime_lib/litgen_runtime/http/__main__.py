@@ -113,13 +113,13 @@ class HttpProcess:
     async def run(self, listener: socket.socket, early: list[dict[str, Any]]) -> None:
         """Serve until the supervisor says ``exit`` or is gone; ``early`` is what it has said already."""
         if self._jobs is not None:
-            self._jobs.desk.open()
+            self._jobs.open()
         self._take(early)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._obey)
         await self._server.serve([listener])
         if self._jobs is not None:
-            await self._jobs.desk.close()
+            await self._jobs.close()
         loop.remove_reader(self._control.fileno())
 
     def _routes(self, doors: Mapping[str, Door]) -> dict[str, App]:

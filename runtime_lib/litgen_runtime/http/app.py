@@ -14,6 +14,8 @@ from litgen_runtime.http.site import Site
 
 log = logging.getLogger(__name__)
 
+_OF_JOBS = ("/v1/jobs/", "/v1/deliveries/")
+
 
 class Front:
     """The whole service as one ASGI app.
@@ -23,7 +25,7 @@ class Front:
         routes: apps by exact path: the endpoints' doors, the shutdown API.
         site: everything else, and the middleware of the owner's ``configure`` around it and the routes.
         lifecycle: told of what the site answers; the other routes tell it themselves.
-        jobs: answers below /v1/jobs, if there are any.
+        jobs: answers below /v1/jobs and /v1/deliveries, if there are any.
         gate: for the owner's routes that ask who asks; None: auth is off.
     """
 
@@ -62,7 +64,7 @@ class Front:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._routes.get(scope["path"], self._elsewhere)
-        if app == self._elsewhere and self._jobs is not None and (scope["path"] + "/").startswith("/v1/jobs/"):
+        if app == self._elsewhere and self._jobs is not None and (scope["path"] + "/").startswith(_OF_JOBS):
             app = self._jobs
         await app(scope, receive, send)
 

@@ -12,7 +12,7 @@ from litgen_runtime.http.messages import Answer, Scope
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 
-_INLINE_BYTES = 20_000
+INLINE_BYTES = 20_000
 _POLL_S = "1"
 
 
@@ -35,14 +35,14 @@ async def paper_of(ledger: Ledger, job: Job, scope: Scope) -> Paper:
     output = None
     if job.status is Status.SUCCEEDED:
         content_type, data = await ledger.result(job)
-        if len(data) <= _INLINE_BYTES and content_type.startswith("application/json"):
+        if len(data) <= INLINE_BYTES and content_type.startswith("application/json"):
             output = json.loads(data)
-    return Paper(job, {**_members(job), "output": output, "urls": _urls(job, scope)})
+    return Paper(job, {**members_of(job), "output": output, "urls": _urls(job, scope)})
 
 
 def listed(job: Job, scope: Scope) -> dict[str, Any]:
     """Describe a job in a list: without its result."""
-    return {**_members(job), "urls": _urls(job, scope)}
+    return {**members_of(job), "urls": _urls(job, scope)}
 
 
 async def answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str] | None = None) -> Answer:
@@ -65,7 +65,8 @@ def _error_of(job: Job) -> RequestError:
     return JobExpired("The job did not begin within its Job-TTL. Submit it again, or allow more time.")
 
 
-def _members(job: Job) -> dict[str, Any]:
+def members_of(job: Job) -> dict[str, Any]:
+    """Describe a job without its result and without links."""
     error = json.loads(_error_of(job).problem("")) if job.error or job.status is Status.EXPIRED else None
     if error is not None:
         del error["request_id"]
@@ -91,8 +92,17 @@ def _members(job: Job) -> dict[str, Any]:
 
 
 def _urls(job: Job, scope: Scope) -> dict[str, str]:
-    """Return where things are on this server: whatever name, scheme or proxy the client has come by."""
-    base = f"{scope.get('root_path', '')}/v1/jobs/{job.id}"
+    return urls_below(base_of(scope), job)
+
+
+def base_of(scope: Scope) -> str:
+    """Return what links begin with: on this server, whatever name, scheme or proxy the client has come by."""
+    return str(scope.get("root_path", ""))
+
+
+def urls_below(base: str, job: Job) -> dict[str, str]:
+    """Return the links of a job."""
+    base = f"{base}/v1/jobs/{job.id}"
     return {"get": base, "result": f"{base}/result", "events": f"{base}/events", "cancel": f"{base}/cancel"}
 
 

@@ -54,14 +54,14 @@ class JobsApi:
         events = _EVENTS.fullmatch(scope["path"])
         if events is not None:
             _expect(scope, "GET" if scope["method"] == "HEAD" else scope["method"], ("GET",))
-            job = await self._desk.ledger.get(events[1], self._principal(scope))
+            job = await self._desk.ledger.get(events[1], self.principal(scope))
             await stream_events(self._desk, job, scope, receive, send, request_id)
             return
         await send_answer(send, await self._answer(scope), request_id)
 
     async def _answer(self, scope: Scope) -> Answer:
         path, method = scope["path"], "GET" if scope["method"] == "HEAD" else scope["method"]
-        principal = self._principal(scope)
+        principal = self.principal(scope)
         if path == PATH:
             _expect(scope, method, ("GET",))
             return await self._list(scope, principal)
@@ -74,7 +74,12 @@ class JobsApi:
         _expect(scope, method, methods)
         return await self._handlers[match[2], method](scope, match[1], principal)
 
-    def _principal(self, scope: Scope) -> str:
+    def principal(self, scope: Scope) -> str:
+        """Return who asks.
+
+        Raises:
+            Unauthorized: it has no valid key.
+        """
         if self._gate is None or (self._is_open and not shows_key(scope["headers"])):
             return ""
         return self._gate.admit(scope["headers"])

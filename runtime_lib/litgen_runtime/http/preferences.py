@@ -14,6 +14,7 @@ NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # a
 _MAX_WAIT_S = 60.0
 _LEAST_S = 5e-324  # more than 0
 _OURS = frozenset({b"prefer", b"idempotency-key", b"job-ttl", b"cancel-after", b"job-retry"})
+_EVENTS = frozenset({"started", "completed"})
 
 
 class Preferences(NamedTuple):
@@ -26,6 +27,8 @@ class Preferences(NamedTuple):
         start_within_s: Job-TTL, the most time in the queue, in seconds.
         cancel_after_s: Cancel-After, in seconds.
         retries: False with Job-Retry: none.
+        webhook_url: who is to be told what becomes of it.
+        webhook_events: of what.
     """
 
     is_async: bool
@@ -34,6 +37,8 @@ class Preferences(NamedTuple):
     start_within_s: float = inf
     cancel_after_s: float = inf
     retries: bool = True
+    webhook_url: str | None = None
+    webhook_events: frozenset[str] = frozenset({"completed"})
 
 
 def preferences_of(scope: Scope) -> Preferences:
@@ -59,6 +64,8 @@ def preferences_of(scope: Scope) -> Preferences:
         start_within_s=_limit(scope, "Job-TTL"),
         cancel_after_s=_limit(scope, "Cancel-After"),
         retries=not retry,
+        webhook_url=_webhook_url(scope),
+        webhook_events=_webhook_events(scope),
     )
 
 
@@ -76,6 +83,21 @@ def _prefer(scope: Scope) -> dict[str, str]:
                 word, _, given = part.split(";")[0].partition("=")
                 found.setdefault(word.strip().lower(), given.strip().strip('"'))
     return found
+
+
+def _webhook_url(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"webhook-url"]
+    if len(given) > 1:
+        raise InvalidHeader("There are several Webhook-Url headers; expected one.")
+    return given[0].decode("latin-1").strip() if given else None
+
+
+def _webhook_events(scope: Scope) -> frozenset[str]:
+    text = (header(scope, b"webhook-events") or b"completed").decode("latin-1")
+    events = frozenset(word.strip().lower() for word in text.split(","))
+    if not events <= _EVENTS:
+        raise InvalidHeader(f"Webhook-Events is {text[:40]!r}; expected started, completed, or both.")
+    return events
 
 
 def _limit(scope: Scope, name: str) -> float:

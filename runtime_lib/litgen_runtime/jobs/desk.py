@@ -18,6 +18,7 @@ from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.engine import Engine
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
+from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.stats import JobStats
@@ -57,13 +58,15 @@ class Desk:
             for name, endpoint in endpoints.items()
         }
         path = Path(choices.path)
-        self._clock = Clock()
+        self.clock = Clock()
         self._store = SqliteStore(path)
-        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self._clock)
+        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
         self.stats = JobStats()
         self.bells = Bells()
         self.ledger.on_said = self.bells.ring
+        self.mailbox = Mailbox(self._store)
+        self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
         self._engines = {
             name: Engine(
                 name,
@@ -92,7 +95,7 @@ class Desk:
     def oldest_s(self, endpoint: str) -> float:
         """Return for how many seconds the first in turn has waited."""
         waiting = self.ledger.backlogs[endpoint]
-        return max(self._clock() - waiting.oldest, 0.0) if waiting.jobs and waiting.oldest is not None else 0.0
+        return max(self.clock() - waiting.oldest, 0.0) if waiting.jobs and waiting.oldest is not None else 0.0
 
     def running(self, endpoint: str) -> int:
         """Return how many jobs run here."""
@@ -158,6 +161,7 @@ class Desk:
     def _on_change(self, job: Job) -> None:
         self.stats.changed(job)
         self.bells.ring(job.id)
+        self.listener(job)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
@@ -177,6 +181,7 @@ class Desk:
                 else:
                     await self.ledger.recover()
                     is_open = True
+                    self.listener(None)
             for engine in self._engines.values():
                 engine.wake()
             await asyncio.sleep(_SWEEP_S)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
 
@@ -27,49 +25,14 @@ from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.said import Said
 from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
-from litgen_runtime.transport.bodies import SpooledBody
+from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
+Announce = Callable[[Rows, Job, float, Payload | None], None]
 _SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
 _LOST = WorkerDied("The service ended while this job ran.")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a client asks for.
-
-    Args:
-        endpoint: who is to run it.
-        principal: who asks; empty where the service asks for no keys.
-        body: what the dispatcher is given; a file that it names is copied.
-        content_type: of the client's body.
-        key: the Idempotency-Key; None without.
-        start_within_s: it expires if it has not begun by then, in seconds.
-        cancel_after_s: it is cancelled by itself then, in seconds.
-        retries: whether a failed attempt may be followed by another.
-    """
-
-    endpoint: str
-    principal: str
-    body: bytes
-    content_type: str = ""
-    key: str | None = None
-    start_within_s: float = inf
-    cancel_after_s: float = inf
-    retries: bool = True
-
-    @property
-    def fingerprint(self) -> bytes:
-        """What tells another wish with the same key apart."""
-        body = self.body.content_key if isinstance(self.body, SpooledBody) else self.body
-        return hashlib.sha256(self.content_type.encode() + b"\0" + body).digest()
-
-    @property
-    def size(self) -> int:
-        """Of the body, in bytes."""
-        return self.body.size if isinstance(self.body, SpooledBody) else len(self.body)
 
 
 class Ledger:
@@ -94,6 +57,7 @@ class Ledger:
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
+        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction in which a job moves
         self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
@@ -107,7 +71,7 @@ class Ledger:
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
                 if new is not None:
-                    changed.append(_note(rows, new, now))
+                    changed.append(self._note(rows, new, now))
             return changed, rows.backlog(), rows.files()
 
         changed, backlog, files = await self._write(work)
@@ -157,6 +121,8 @@ class Ledger:
             found = rows.job_of(key) if key is not None else None
             if found is None:
                 rows.insert(job, body, key)
+                if wish.callback is not None:
+                    rows.set_callback(job_id, wish.callback)
                 return job, False
             earlier = rows.get(found[0])
             if earlier is None or key is None or found[1] != key.fingerprint:
@@ -191,11 +157,11 @@ class Ledger:
                 if new is None:
                     late = machine.overtaken(job, rules, now)
                     if late is not None:
-                        over.append(_note(rows, late, now))
+                        over.append(self._note(rows, late, now))
                     continue
                 body = rows.body(job.id)
                 if body is not None:
-                    taken.append((_note(rows, new, now), body))
+                    taken.append((self._note(rows, new, now), body))
             return taken, over
 
         taken, over = await self._write(work)
@@ -232,7 +198,7 @@ class Ledger:
                 new = machine.settled(stored, job.fence, outcome, self._rules[job.endpoint], now)
                 if new is not None:
                     result = payloads.get(job.id) if new.status is Status.SUCCEEDED else None
-                    changed.append(_note(rows, new, now, result))
+                    changed.append(self._note(rows, new, now, result))
             return changed
 
         try:
@@ -277,7 +243,7 @@ class Ledger:
             new = machine.cancelled(job, self._rules[job.endpoint], now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
-            return _note(rows, new, now), job.status is Status.QUEUED
+            return self._note(rows, new, now), job.status is Status.QUEUED
 
         job, waited = await self._write(work)
         if waited:
@@ -349,7 +315,7 @@ class Ledger:
             for job in rows.overtaken(now, _SWEEP):
                 new = machine.overtaken(job, self._rules[job.endpoint], now)
                 if new is not None:
-                    over.append(_note(rows, new, now))
+                    over.append(self._note(rows, new, now))
             for job in rows.old(now, _SWEEP):
                 names += rows.strip(job.id)
                 rest = machine.stripped(job, self._rules[job.endpoint])
@@ -368,6 +334,16 @@ class Ledger:
                 self.backlogs.remove(job)
             self.on_change(job)
 
+    def _note(self, rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
+        """Write what a job has become, that it has, and whom to tell."""
+        rows.put(job, result)
+        wished = job.status is Status.RUNNING and job.cancel_requested_at == now
+        told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
+        rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
+        if not wished:
+            self.announce(rows, job, now, result)
+        return job
+
     async def _write(self, work: Callable[[Rows], R]) -> R:
         try:
             return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
@@ -380,15 +356,6 @@ class Ledger:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
             raise storage_full(error) from None
-
-
-def _note(rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
-    """Write what a job has become, and that it has."""
-    rows.put(job, result)
-    wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-    told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
-    rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
-    return job
 
 
 def _after(now: float, seconds: float) -> float | None:

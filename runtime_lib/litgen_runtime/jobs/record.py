@@ -79,13 +79,13 @@ class Job:
         return self.status in TERMINAL
 
 
-def new_id() -> str:
+def new_id(prefix: str = "job") -> str:
     """Return an id: 48 bits of milliseconds and 80 random ones, so that later jobs come later in an index.
 
     Source: the layout of ULID.
     """
     number = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10))
-    return "job_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(_ID_BITS - _ID_BITS % 5, -1, -5))
+    return f"{prefix}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(_ID_BITS - _ID_BITS % 5, -1, -5))
 
 
 class Clock:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
+from litgen_runtime.jobs.delivery_rows import SqliteMailRows
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query
 
@@ -19,15 +19,12 @@ _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHE
 _PAYLOAD = "INSERT OR REPLACE INTO payloads VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, ?, ?)"
 
 
-class SqliteRows:
+class SqliteRows(SqliteMailRows):
     """What a work may do with a connection that is in a transaction.
 
     Args:
         connection: the database.
     """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._run = connection.execute
 
     def insert(self, job: Job, body: Payload, key: Key | None) -> None:
         """Add a job."""
@@ -144,6 +141,8 @@ class SqliteRows:
 
     def delete(self, job_id: str) -> None:
         """Delete what is left of a job."""
+        for table in ("callbacks", "deliveries"):
+            self._run(f"DELETE FROM {table} WHERE job = (SELECT seq FROM jobs WHERE id = ?)", (job_id,))  # noqa: S608 - our own names
         self._run("DELETE FROM jobs WHERE id = ?", (job_id,))
 
     def files(self) -> set[str]:

@@ -63,6 +63,33 @@ _VERSIONS = (
         data BLOB NOT NULL,
         PRIMARY KEY (job, number)
     ) WITHOUT ROWID;
+    CREATE TABLE callbacks (
+        job INTEGER PRIMARY KEY,
+        url TEXT NOT NULL,
+        place TEXT NOT NULL,
+        events TEXT NOT NULL,
+        base TEXT NOT NULL
+    );
+    CREATE TABLE deliveries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        job INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        url TEXT NOT NULL,
+        place TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        due REAL NOT NULL,
+        step INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        ended_at REAL,
+        last_at REAL,
+        last_status INTEGER,
+        last_error TEXT,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX deliveries_pending ON deliveries (place, due, seq) WHERE status = 'pending';
+    CREATE INDEX deliveries_of ON deliveries (job, seq);
     """,
 )
 

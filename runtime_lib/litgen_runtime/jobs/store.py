@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
 from litgen_runtime.errors import NotFound
+from litgen_runtime.jobs.delivery import MailRows
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -65,7 +66,7 @@ class Query(NamedTuple):
     limit: int = 50
 
 
-class Rows(Protocol):
+class Rows(MailRows, Protocol):
     """What a work may do in its transaction."""
 
     def insert(self, job: Job, body: Payload, key: Key | None) -> None:

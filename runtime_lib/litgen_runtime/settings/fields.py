@@ -12,6 +12,7 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2*
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([KMG]?i?B)", re.IGNORECASE)
 _KEY_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\r\n]+")
 _KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST = r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^[0-9A-Fa-f:.]+$"
 _DEVICES = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]{0,2})(,(0|[1-9][0-9]{0,2}))*)?")
 
 
@@ -30,6 +31,10 @@ def _path(value: object) -> object:
     if isinstance(value, str) and {".", ".."} & set(value.split("/")):
         raise PydanticCustomError("path", "clients resolve dots away")
     return value
+
+
+def _list(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _key_source(value: object) -> object:
@@ -149,6 +154,28 @@ UrlPath = Annotated[
 ]
 Devices = Annotated[
     str, BeforeValidator(_devices), Field(description='"auto", "cpu", "mps", "cuda", "cuda:0" or "cuda:0,2"')
+]
+SecretSource = Annotated[
+    str | Literal[False],
+    PlainValidator(_key_source),
+    Field(
+        description='false, "env:NAME" (a variable) or "file:PATH" that holds the secrets, not the secrets themselves'
+    ),
+]
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=_HOST, max_length=253)], ...],
+    BeforeValidator(_list),
+    Field(max_length=1000, description='a list of host names such as "hooks.example.com" or "*.example.com"'),
+]
+Ports = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+    BeforeValidator(_list),
+    Field(min_length=1, max_length=1000, description="a list of ports, 1 to 65535"),
+]
+Schedule = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)], ...],
+    BeforeValidator(_list),
+    Field(min_length=1, max_length=100, description="a list of seconds, each 0 to 604800"),
 ]
 KeySource = Annotated[
     str | Literal[False],

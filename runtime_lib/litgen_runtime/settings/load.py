@@ -20,7 +20,7 @@ from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.model import EndpointSettings, Settings
 
 PREFIX = "LITGEN__"
-_SECRET = ("auth", "auth.keys")  # in whose place somebody may have put a key itself
+_SECRET = ("auth", "auth.keys", "webhooks", "webhooks.secrets")  # where somebody may have put a key itself
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -79,6 +79,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if any(endpoint.jobs for endpoint in settings.endpoints.values()):
         store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
         changed["jobs"] = settings.jobs.model_copy(update={"store": store})
+    secrets = settings.webhooks.secrets
+    if isinstance(secrets, str) and secrets.startswith("file:"):
+        source = f"file:{(folder / secrets.removeprefix('file:')).absolute()}"
+        changed["webhooks"] = settings.webhooks.model_copy(update={"secrets": source})
     return settings.model_copy(update=changed)
 
 

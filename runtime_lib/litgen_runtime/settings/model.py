@@ -13,14 +13,18 @@ from litgen_runtime.settings.fields import (
     Bytes,
     Devices,
     EndpointName,
+    Hosts,
     JobSeconds,
     KeySource,
     MediaType,
     Memory,
     Name,
+    Ports,
     PositiveSeconds,
     Reference,
+    Schedule,
     Seconds,
+    SecretSource,
     StoreUrl,
     Threads,
     Timeout,
@@ -230,6 +234,18 @@ class JobsSettings(_Table):
         return self.store.removeprefix("sqlite:///")
 
 
+class WebhookSettings(_Table):
+    """[webhooks]: telling others what becomes of jobs."""
+
+    secrets: SecretSource = False
+    allow_hosts: Hosts = ()
+    allow_http: Annotated[bool, Field(description="true or false")] = False
+    allow_private: Annotated[bool, Field(description="true or false")] = False
+    ports: Ports = (443, 8443)
+    timeout_s: PositiveSeconds = 20.0
+    schedule_s: Schedule = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+
+
 class AuthSettings(_Table):
     """[auth]: who may use the endpoints."""
 
@@ -245,6 +261,7 @@ class Settings(_Table):
     )
     shutdown: ShutdownSettings = ShutdownSettings()
     jobs: JobsSettings = JobsSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     auth: AuthSettings = AuthSettings()
 
     @model_validator(mode="after")

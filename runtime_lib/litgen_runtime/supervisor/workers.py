@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from litgen_runtime.api_keys import variable_of
 from litgen_runtime.settings import Settings
 from litgen_runtime.supervisor.children import Children
 from litgen_runtime.supervisor.environment import worker_environment
@@ -78,6 +79,7 @@ class Workers:
         self._events = events
         self._owner = owner
         self._clock = clock
+        self._hidden = {variable_of(settings.webhooks.secrets) or ""}
 
     def __bool__(self) -> bool:
         return bool(self._processes)
@@ -184,7 +186,7 @@ class Workers:
                 ["--fd", str(theirs.fileno()), spec.label],
                 [theirs.fileno()],
                 lambda cause: self._on_exit(process, cause),
-                worker_environment(spec, os.environ),
+                worker_environment(spec, os.environ, self._hidden),
             )
             self._processes[process.number] = process
             ours.sendall(pack_json(Kind.SPEC, spec.to_json()))

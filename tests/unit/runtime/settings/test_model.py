@@ -168,6 +168,25 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "jobs.max_waiting_bytes": (["1MB", "2GB", "16384GiB", 10**6], ["1KB", 999_999, "2", True], MEMORY_ALONE),
     "jobs.max_waiting_s": ([0.5, 60, False, -1], [0, True, NAN, INF, 86_401], TIMEOUT),
     "jobs.keep_s": ([1, 86_400, 31_536_000], [0, -1, NAN, INF, 31_536_001, "10", True], LONG),
+    "webhooks.secrets": (
+        [False, "env:WEBHOOK_SECRETS", "file:secrets/webhooks", "file:/run/secrets/webhooks"],
+        [True, "", "env:", "env:A B", "env:1A", "file:", "file:a\nb", 3, ["env:A"]],
+        'false, "env:NAME" (a variable) or "file:PATH" that holds the secrets, not the secrets themselves',
+    ),
+    "webhooks.allow_hosts": (
+        [[], ["hooks.example.com", "*.example.com"], ["10.0.0.1", "2606:4700::1111"]],
+        ["example.com", 3, True],
+        'a list of host names such as "hooks.example.com" or "*.example.com"',
+    ),
+    "webhooks.allow_http": ([True, False], ["yes", 1, 0], "true or false"),
+    "webhooks.allow_private": ([True, False], ["yes", 1, 0], "true or false"),
+    "webhooks.ports": ([[443], [1, 65535]], [[], 443, "443"], "a list of ports, 1 to 65535"),
+    "webhooks.timeout_s": ([0.5, 20], [0, -1, NAN, INF, 86_401, "10", True], POSITIVE),
+    "webhooks.schedule_s": (
+        [[0], [0, 5, 604_800]],
+        [[], 5, "0"],
+        "a list of seconds, each 0 to 604800",
+    ),
     "jobs.remember_s": ([1, 604_800], [0, -1, "10", True], LONG),
 }
 
@@ -202,7 +221,8 @@ def test_every_key_is_in_the_table() -> None:
 
     walk("", choices(batching={}).model_dump())
     walk("", choices(streaming={}).model_dump())
-    assert every - {"service", "endpoints", "endpoints.embed", "shutdown", "jobs", "auth"} == set(KEYS)
+    tables = {"service", "endpoints", "endpoints.embed", "shutdown", "jobs", "webhooks", "auth"}
+    assert every - tables == set(KEYS)
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, good) for key, (goods, _, _) in KEYS.items() for good in goods])

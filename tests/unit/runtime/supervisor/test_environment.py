@@ -53,6 +53,11 @@ def test_a_gpu_worker_is_left_alone() -> None:
     assert worker_environment(spec(cuda=1, threads=2), {})["OMP_NUM_THREADS"] == "2"
 
 
+def test_no_secrets() -> None:
+    """Nor what signs webhooks, under whatever name the owner gives it."""
+    assert worker_environment(spec(), {"HOOKS": "x", "HOME": "y"}, {"HOOKS"}).keys() & {"HOOKS", "HOME"} == {"HOME"}
+
+
 @pytest.mark.parametrize("name", ["SHUTDOWN_API_KEY", "SHUTDOWN_API_KEY_FILE"])
 def test_no_keys(name: str) -> None:
     """A model never sees what opens POST /shutdown."""

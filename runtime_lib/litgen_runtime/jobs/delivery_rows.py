@@ -1,0 +1,96 @@
+"""The rows of deliveries in the embedded store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Posting
+
+_NAMES = tuple(field.name for field in fields(Delivery))
+_COLUMNS = ", ".join("jobs.id" if name == "job" else f"deliveries.{name}" for name in _NAMES)
+_FROM = "FROM deliveries JOIN jobs ON jobs.seq = deliveries.job"
+_CHANGING = ("status", "due", "step", "attempts", "ended_at", "last_at", "last_status", "last_error")
+_UPDATE = f"UPDATE deliveries SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"  # noqa: S608 - our own names
+_VALUES = ", ".join("(SELECT seq FROM jobs WHERE id = ?)" if name == "job" else "?" for name in _NAMES)
+_INSERT = f"INSERT INTO deliveries ({', '.join(_NAMES)}, body) VALUES ({_VALUES}, ?)"  # noqa: S608 - our own names
+# From one place to the next in the index: as many steps as there are places, however much waits for one of them.
+_PLACES = """
+    WITH RECURSIVE found(place) AS (
+        SELECT MIN(place) FROM deliveries WHERE status = 'pending'
+        UNION ALL
+        SELECT (SELECT MIN(place) FROM deliveries WHERE status = 'pending' AND place > found.place)
+        FROM found WHERE found.place IS NOT NULL
+    )
+    SELECT place FROM found WHERE place IS NOT NULL
+"""
+
+
+class SqliteMailRows:
+    """What a work may do with a connection that is in a transaction.
+
+    Args:
+        connection: the database.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._run = connection.execute
+
+    def set_callback(self, job_id: str, callback: Callback) -> None:
+        """Note who wants to be told of a job."""
+        self._run(
+            "INSERT INTO callbacks VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, ?)",
+            (job_id, callback.url, callback.place, ",".join(sorted(callback.events)), callback.base),
+        )
+
+    def callback(self, job_id: str) -> Callback | None:
+        """Return who wants to be told of a job."""
+        row = self._run(
+            "SELECT url, place, events, base FROM callbacks WHERE job = (SELECT seq FROM jobs WHERE id = ?)", (job_id,)
+        ).fetchone()
+        return row and Callback(row[0], row[1], frozenset(row[2].split(",")), row[3])
+
+    def add_delivery(self, delivery: Delivery, body: bytes) -> None:
+        """Add a delivery."""
+        self._run(_INSERT, (*(getattr(delivery, name) for name in _NAMES), body))
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Write what has changed about a delivery; nothing happens if it is not there any more."""
+        self._run(_UPDATE, (*(getattr(delivery, name) for name in _CHANGING), delivery.id))
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Return a delivery."""
+        return next(self._deliveries("WHERE deliveries.id = ?", delivery_id), None)
+
+    def deliveries(self, job_id: str) -> Sequence[Delivery]:
+        """Return those of a job, the earliest first."""
+        return list(self._deliveries("WHERE jobs.id = ? ORDER BY deliveries.seq", job_id))
+
+    def bring_deliveries_forward(self, later_than: float, to: float) -> None:
+        """Have what waits for a far moment wait until another: the clock may have been set back since."""
+        self._run("UPDATE deliveries SET due = ? WHERE status = 'pending' AND due > ?", (to, later_than))
+
+    def places(self) -> Sequence[str]:
+        """Return the receivers that something is pending for."""
+        return [place for (place,) in self._run(_PLACES)]
+
+    def pending(self, place: str, limit: int) -> Sequence[Posting]:
+        """Return what is pending for a receiver, what is due first first."""
+        which = "WHERE deliveries.status = 'pending' AND place = ? ORDER BY due, deliveries.seq LIMIT ?"
+        rows = self._run(f"SELECT {_COLUMNS}, body {_FROM} {which}", (place, limit))
+        return [Posting(_delivery(row[:-1]), row[-1]) for row in rows]
+
+    def _deliveries(self, which: str, value: str) -> Iterator[Delivery]:
+        rows = self._run(f"SELECT {_COLUMNS} {_FROM} {which}", (value,))
+        return (_delivery(row) for row in rows)
+
+
+_STATUS = _NAMES.index("status")
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    values = list(row)
+    values[_STATUS] = DeliveryStatus(values[_STATUS])
+    return Delivery(*values)
