@@ -34,10 +34,11 @@ class Reason(IntEnum):
 
 
 class Batch(NamedTuple, Generic[K, T]):
-    """Items that run together, oldest first."""
+    """Items that run together, oldest first; the last ``patient`` of them are patient ones."""
 
     items: list[tuple[K, T]]
     reason: Reason
+    patient: int = 0
 
 
 class Poll(NamedTuple, Generic[K, T]):
@@ -118,8 +119,9 @@ class Batcher(Generic[K, T]):
         else:
             return Poll(dropped, wake_at=closes_at)
         self._device_busy = True
+        patient = sum(key in self._patient for key in ready) if self._patient else 0
         items = [(key, waiting.item) for key in ready if (waiting := self._taken(key)) is not None]
-        return Poll(dropped, Batch(items, reason))
+        return Poll(dropped, Batch(items, reason, patient))
 
     def _taken(self, key: K) -> _Waiting[T] | None:
         return self._waiting.pop(key, None) or self._patient.pop(key, None)

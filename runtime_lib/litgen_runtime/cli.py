@@ -1,4 +1,4 @@
-"""The service's own command: ``myservice serve | check | routes | openapi | keys | bench``."""
+"""The service's own command: ``myservice serve | check | routes | openapi | keys | bench | jobs``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 
 from litgen_runtime._version import __version__
 from litgen_runtime.errors import SettingsError
+from litgen_runtime.jobs_command.command import jobs
 from litgen_runtime.service import Service
 
 _SECONDS = click.FloatRange(0.1, 86_400)
@@ -159,3 +160,6 @@ def bench(config: str, as_json: bool, **options: Any) -> None:
     from litgen_runtime.bench.command import main as bench_main
 
     sys.exit(bench_main(config, as_json=as_json, **options))
+
+
+main.add_command(jobs)

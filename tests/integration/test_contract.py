@@ -30,6 +30,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "other_square": square("/v1/square"),
         "act": act(),
         "same": endpoint("uploads:Same", "/same") | {"request": BYTES, "response": BYTES, "response_type": "image/png"},
+        "later": square("/later", jobs=True),
         "receive": endpoint("uploads:Receive", "/receive", response="Received") | {"request": UPLOAD},
     }
     extended = {"configure": f"{SERVICES}.web:extended"}
@@ -74,6 +75,18 @@ def test_every_endpoint_is_typed(service: Running) -> None:
             name = answer["content"][kind]["schema"]["$ref"].rpartition("/")[2]
             assert name in document["components"]["schemas"]
             assert code != "200" or name.startswith(response)
+
+
+def test_jobs_are_described(service: Running) -> None:
+    """An endpoint that takes jobs says so, and the routes of jobs are there."""
+    paths = service.get("/openapi.json").json()["paths"]
+    later = paths["/later"]["post"]
+    assert set(later["responses"]) == CODES | {"202", "default"}
+    wishes = {"Prefer", "Idempotency-Key", "Job-TTL", "Cancel-After", "Job-Retry"}
+    assert {parameter["name"] for parameter in later["parameters"]} > wishes
+    assert not {parameter["name"] for parameter in paths["/square"]["post"]["parameters"]} & wishes
+    parts = {path.removeprefix("/v1/jobs") for path in paths if path.startswith("/v1/jobs")}
+    assert parts == {"", "/{id}", "/{id}/result", "/{id}/events", "/{id}/cancel", "/{id}/retry"}
 
 
 def test_bodies_of_any_type_are_described(service: Running) -> None:
@@ -193,7 +206,7 @@ def test_check_command(path: Path) -> None:
     """`check` says that all is well, exit 0."""
     done = run("check", path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "6 endpoints, all well" in done.stdout
+    assert "7 endpoints, all well" in done.stdout
 
 
 def test_check_finds_problems(tmp_path: Path) -> None:
@@ -256,7 +269,10 @@ def test_schemathesis_finds_nothing(service: Running, tmp_path: Path) -> None:
     }
     # A client that allows no time at all is answered 504, as the contract says.
     statuses = '["2xx", "3xx", "4xx", "504"]'
-    (tmp_path / "schemathesis.toml").write_text(f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n")
+    # Headers that nobody knows are no mistake in HTTP.
+    extra = '[[operations]]\ninclude-path-regex = "later|jobs"\ngeneration.allow-extra-parameters = false\n'
+    checks = f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n"
+    (tmp_path / "schemathesis.toml").write_text(checks + extra)
     done = subprocess.run(
         [
             program,

@@ -415,8 +415,9 @@ def test_a_flood_of_uploads(tmp_path: Path, framing: str) -> None:
                 assert int(answer.headers["retry-after"]) >= 1
             return answer.status_code
 
-        with ThreadPoolExecutor(201) as pool:
+        with ThreadPoolExecutor(202) as pool:
             watching = pool.submit(watch)
+            pool.submit(send, service, data={"sleep": "8"}, files={"file": b""})  # nothing is served meanwhile
             statuses = list(pool.map(upload, range(200)))
             over.set()
             peak = watching.result()

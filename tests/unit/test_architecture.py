@@ -51,7 +51,8 @@ ALLOWED = {
     "check": MESSAGES,
     "service": CORE | {"access", "cores", "shutdown_keys", "supervisor"},
     "bench": CORE | {"http"},
-    "cli": CORE | {"access", "api_keys", "bench", "check", "http", "service", "supervisor"},
+    "jobs_command": MESSAGES | {"jobs", "service"},
+    "cli": CORE | {"access", "api_keys", "bench", "check", "http", "jobs_command", "service", "supervisor"},
     "__main__": {"cli"},
     "": {"_version", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; two of these on demand
 }
@@ -166,3 +167,12 @@ def test_http_process_has_no_model() -> None:
         for node in ast.walk(tree(module)):
             assert not (isinstance(node, ast.Attribute) and node.attr == "handler"), f"{module} reads a handler"
             assert not (isinstance(node, ast.alias) and node.name == "resolve_handler"), f"{module} imports one"
+
+
+@pytest.mark.parametrize("module", ["http.__main__", "http.site", "supervisor.supervisor", "worker.__main__", "cli"])
+def test_jobs_are_loaded_on_demand(module: str) -> None:
+    """Without an endpoint that takes jobs nothing of them is imported, nor a database."""
+    modules = loaded(f"litgen_runtime.{module}")
+    assert "sqlite3" not in modules
+    of_jobs = ("litgen_runtime.jobs.", "litgen_runtime.http.job", "litgen_runtime.http.openapi_jobs")
+    assert not [name for name in modules if name.startswith(of_jobs)]

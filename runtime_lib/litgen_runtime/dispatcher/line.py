@@ -20,6 +20,7 @@ from litgen_runtime.transport.frames import (
     pack_amounts,
     pack_ids,
     pack_runs,
+    unpack_note,
 )
 
 _MOMENT_S = 0.1  # within which a worker's words have come, if it lives
@@ -115,6 +116,8 @@ class WorkerLine(asyncio.Protocol):
             self._failed(failure["error"], final=failure["final"])
         elif frame.kind is Kind.ENDING:
             self._give_back()
+        elif frame.kind is Kind.NOTE:
+            self._hear(frame)
         else:
             self._owner.receive(self, frame)
 
@@ -228,6 +231,14 @@ class WorkerLine(asyncio.Protocol):
         self.ending = self.load.retired = True
         for ticket in self.tickets.values():
             ticket.started = None
+
+    def _hear(self, frame: Frame) -> None:
+        """Hand on what the owner's code says of what runs."""
+        keys, text = unpack_note(frame)
+        for key in keys:
+            ticket = self.tickets.get(key)
+            if ticket is not None and ticket.is_open and ticket.on_note is not None:
+                ticket.on_note(text)
 
     def _end_if_done(self) -> None:
         if self._retired is not None and not self.tickets:

@@ -35,6 +35,7 @@ class Ticket:
     feed: Feed | None = None  # of a stream
     outcome: Result | Exception | None = None
     on_done: Callable[[], None] | None = field(default=None, repr=False)
+    on_note: Callable[[bytes], None] | None = field(default=None, repr=False)  # told what its code says while it runs
     attempt: int = 1
     line: WorkerLine | None = None  # the worker that holds it
     sent: float | None = None

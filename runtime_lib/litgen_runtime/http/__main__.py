@@ -83,9 +83,10 @@ class HttpProcess:
             self._dispatchers[name] = Dispatcher(name, endpoint, self._workers.kill)
         self._crowd = Crowd(within_descriptors(settings.service.max_connections))
         self._site = Site(settings)
-        probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s)
         self._types = {name: _types(name, endpoint) for name, endpoint in settings.endpoints.items()}
         self._jobs = self._open_jobs()
+        health = self._jobs.desk.health if self._jobs else None
+        probes = Probes(self._lifecycle, self._dispatchers, self._workers.busy_for_s, health)
         self._door_of = dict(self._doors())
         self._lanes: dict[bytes, Door] = {}
         if not self._site.may_have_middleware:
@@ -122,7 +123,9 @@ class HttpProcess:
         loop.remove_reader(self._control.fileno())
 
     def _routes(self, doors: Mapping[str, Door]) -> dict[str, App]:
-        routes: dict[str, App] = {"/metrics": Metrics(self._lifecycle, self._dispatchers, self._crowd), **doors}
+        of_jobs = self._jobs.metrics if self._jobs else None
+        metrics = Metrics(self._lifecycle, self._dispatchers, self._crowd, of_jobs)
+        routes: dict[str, App] = {"/metrics": metrics, **doors}
         if self._settings.shutdown.api:
             keys = self._shutdown_keys
             routes["/shutdown"] = ShutdownApi(keys, lambda who: self._tell({"do": "shutdown", "by": who}))

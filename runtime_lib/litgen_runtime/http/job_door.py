@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
@@ -93,6 +94,7 @@ class JobDoor(Door):
             callback,
         )
         job, replayed = await self._desk.ledger.submit(wish)
+        self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
         headers = {"Vary": "Prefer", "Preference-Applied": "respond-async"}
         if replayed:
             headers["Idempotency-Replayed"] = "true"

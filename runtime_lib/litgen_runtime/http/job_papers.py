@@ -107,7 +107,7 @@ def urls_below(base: str, job: Job) -> dict[str, str]:
 
 
 def iso(seconds: float | None) -> str | None:
-    """Return a time as clients are told it."""
+    """Return a time as clients are told it: UTC, to the millisecond."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

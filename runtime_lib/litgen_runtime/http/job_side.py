@@ -11,6 +11,7 @@ from litgen_runtime.http.body import Reader
 from litgen_runtime.http.deliveries_api import DeliveriesApi
 from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_door import JobDoor
+from litgen_runtime.http.job_metrics import JobMetrics
 from litgen_runtime.http.jobs_api import JobsApi
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.jobs.desk import Desk
@@ -47,6 +48,7 @@ class JobSide:
         self._office = _office(settings, self.desk)
         jobs = JobsApi(self.desk, gate, is_open=is_open)
         self.api = DeliveriesApi(self.desk, self._office, jobs)
+        self.metrics = JobMetrics(self.desk, self._office.sender.outcomes if self._office else None)
         self._lifecycle = lifecycle
 
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str, gate: Gate | None) -> JobDoor:

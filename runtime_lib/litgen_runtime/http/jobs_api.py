@@ -9,15 +9,18 @@ from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
 from litgen_runtime.http.gate import Gate, shows_key
+from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
+from litgen_runtime.http.preferences import NUMBER
+from litgen_runtime.jobs.again import again
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Query
 
 PATH = "/v1/jobs"
 _JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
-_SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
+_EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
 
@@ -42,11 +45,18 @@ class JobsApi:
             (None, "DELETE"): self._delete,
             ("result", "GET"): self._result,
             ("cancel", "POST"): self._cancel,
+            ("retry", "POST"): self._retry,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a ``RequestError`` passes through."""
         request_id = request_id_of(header(scope, b"x-request-id"))
+        events = _EVENTS.fullmatch(scope["path"])
+        if events is not None:
+            _expect(scope, "GET" if scope["method"] == "HEAD" else scope["method"], ("GET",))
+            job = await self._desk.ledger.get(events[1], self.principal(scope))
+            await stream_events(self._desk, job, scope, receive, send, request_id)
+            return
         await send_answer(send, await self._answer(scope), request_id)
 
     async def _answer(self, scope: Scope) -> Answer:
@@ -89,6 +99,11 @@ class JobsApi:
         status = 200 if job.status is Status.CANCELED else 202
         return (await paper_of(self._desk.ledger, job, scope)).answer(status)
 
+    async def _retry(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        job, replayed = await again(self._desk.ledger, job_id, principal)
+        headers = {"Idempotency-Replayed": "true"} if replayed else {}
+        return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
+
     async def _delete(self, _: Scope, job_id: str, principal: str) -> Answer:
         await self._desk.ledger.delete(job_id, principal)
         return Answer(204, b"application/json", b"")
@@ -109,10 +124,10 @@ class JobsApi:
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
-        text = _query(scope, {"wait"}).get("wait", "0")
-        if not _SECONDS.fullmatch(text):
-            raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
         job = await self._desk.ledger.get(job_id, principal)
+        text = _query(scope, {"wait"}).get("wait", "0")
+        if not NUMBER.fullmatch(text):
+            raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
         seconds = min(float(text), _MAX_WAIT_S)
         return await self._desk.changed(job, seconds) if seconds else job
 

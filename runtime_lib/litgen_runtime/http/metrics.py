@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.stats import Histogram, Stats
 from litgen_runtime.errors import MethodNotAllowed
+from litgen_runtime.http.buckets import cumulative
 from litgen_runtime.http.lifecycle import STATES, Lifecycle
 from litgen_runtime.http.messages import (
     Answer,
@@ -78,6 +79,13 @@ _HISTOGRAMS: tuple[tuple[str, str, Callable[[Stats], Histogram]], ...] = (
 )
 
 
+class Collector(Protocol):
+    """Who has metrics."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them."""
+
+
 class Metrics:
     """The page, and Prometheus' collector behind it.
 
@@ -85,9 +93,17 @@ class Metrics:
         lifecycle: where the service stands.
         dispatchers: the endpoints, by name.
         connections: those that are open.
+        jobs: what there is to be said of jobs, if there are any.
     """
 
-    def __init__(self, lifecycle: Lifecycle, dispatchers: Mapping[str, Dispatcher], connections: Sized) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        dispatchers: Mapping[str, Dispatcher],
+        connections: Sized,
+        jobs: Collector | None = None,
+    ) -> None:
+        self._jobs = jobs
         self._connections = connections
         self._lifecycle = lifecycle
         self._dispatchers = dispatchers
@@ -113,6 +129,8 @@ class Metrics:
         yield from self._workers()
         yield from self._counters()
         yield from self._histograms()
+        if self._jobs is not None:
+            yield from self._jobs.collect()
 
     def _gauges(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily
@@ -170,13 +188,5 @@ class Metrics:
             family = HistogramMetricFamily(f"litgen_{name}", words, labels=["endpoint"])
             for endpoint, dispatcher in self._dispatchers.items():
                 histogram = histogram_of(dispatcher.stats)
-                family.add_metric([endpoint], _cumulative(histogram), histogram.total)
+                family.add_metric([endpoint], cumulative(histogram), histogram.total)
             yield family
-
-
-def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
-    buckets, seen = [], 0
-    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
-        seen += count
-        buckets.append((bound, float(seen)))
-    return buckets

@@ -10,14 +10,18 @@ from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from litgen_runtime import errors
+from litgen_runtime.http.openapi_parts import BINARY as _BINARY
+from litgen_runtime.http.openapi_parts import OUR_PREFIX as _OUR_PREFIX
+from litgen_runtime.http.openapi_parts import OUR_REF as _OUR_REF
+from litgen_runtime.http.openapi_parts import id_header as _id_header
+from litgen_runtime.http.openapi_parts import json_content as _json
+from litgen_runtime.http.openapi_parts import problem as _problem
+from litgen_runtime.http.openapi_parts import request_id as _request_id
 from litgen_runtime.imports import resolve_types
 from litgen_runtime.settings import EndpointSettings, Settings
 from litgen_runtime.upload import Upload
 
 _REF = "#/components/schemas/{model}"
-_OUR_PREFIX = "litgen."  # no Python class can have this name, so that an owner's Health or Problem stays theirs
-_OUR_REF = "#/components/schemas/" + _OUR_PREFIX + "{model}"
-_BINARY = {"type": "string", "format": "binary"}
 _KEY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -79,13 +83,21 @@ def describe(settings: Settings) -> dict[str, Any]:
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in adapters.items()], ref_template=_REF
     )
-    ours = models_json_schema([(Problem, "serialization"), (Health, "serialization")], ref_template=_OUR_REF)[1]
+    models: list[type[BaseModel]] = [Problem, Health]
     paths: dict[str, Any] = {}
+    if any(endpoint.jobs for endpoint in settings.endpoints.values()):
+        from litgen_runtime.http import openapi_jobs
+
+        models += openapi_jobs.MODELS
+        paths |= _job_paths(openapi_jobs.job_paths(), settings)
+    ours = models_json_schema([(model, "serialization") for model in models], ref_template=_OUR_REF)[1]
     for name, endpoint in settings.endpoints.items():
         taken = _taken(types[name][0], schemas.get(((name, "validation"), "validation")))
         item = schemas.get(((name, "serialization"), "serialization"))
         given = _given(endpoint.response_type, item) if endpoint.streaming is None else _stream(item)
         operation = _operation(name, taken, given)
+        if endpoint.jobs:
+            operation = openapi_jobs.with_jobs(operation)
         paths[endpoint.path] = {"post": operation if is_open(settings, endpoint) else operation | _guarded(operation)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}
@@ -103,6 +115,17 @@ def describe(settings: Settings) -> dict[str, Any]:
         "paths": paths,
         "components": components,
     }
+
+
+def _job_paths(paths: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the paths of jobs with the keys that they ask for, should they."""
+    if settings.auth.keys is False:
+        return paths
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                operation |= _guarded(operation)
+    return paths
 
 
 def _types(name: str, endpoint: EndpointSettings) -> tuple[Any, Any]:
@@ -188,10 +211,6 @@ def _shutdown() -> dict[str, Any]:
     }
 
 
-def _json(schema: Any) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
 def _stream(item: Any) -> dict[str, Any]:
     """A stream's two forms (Source: OpenAPI 3.2, 4.14.3, whose ``itemSchema`` older readers ignore)."""
     problem = {"$ref": _OUR_REF.format(model="Problem")}
@@ -217,21 +236,6 @@ def _event(data: Any, others: Mapping[str, Any] = MappingProxyType({})) -> dict[
     return {"type": "object", "properties": {"data": text, **others}, "required": ["data", *others]}
 
 
-def _problem(title: str) -> dict[str, Any]:
-    schema = {"$ref": _OUR_REF.format(model="Problem")}
-    return {"description": title, "headers": _id_header(), "content": {"application/problem+json": {"schema": schema}}}
-
-
-def _request_id() -> dict[str, Any]:
-    return {
-        "name": "X-Request-ID",
-        "in": "header",
-        "required": False,
-        "description": "Comes back in the answer and in the log; another form is replaced",
-        "schema": {"type": "string"},
-    }
-
-
 def _request_timeout() -> dict[str, Any]:
     return {
         "name": "X-Request-Timeout",
@@ -240,10 +244,6 @@ def _request_timeout() -> dict[str, Any]:
         "description": "How many seconds the client waits at most; past that, or the endpoint's own limit, it is 504",
         "schema": {"type": "number", "exclusiveMinimum": 0},
     }
-
-
-def _id_header() -> dict[str, Any]:
-    return {"X-Request-ID": {"schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"}}}
 
 
 def told_apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,13 @@ from litgen_runtime.errors import InvalidHeader
 from litgen_runtime.http.messages import Scope, header
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?")
+NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
 _MAX_WAIT_S = 60.0
 _EVENTS = frozenset({"started", "completed"})
+_LEAST_S = 5e-324  # more than 0
+_OURS = frozenset(
+    {b"prefer", b"idempotency-key", b"job-ttl", b"cancel-after", b"job-retry", b"webhook-url", b"webhook-events"}
+)
 
 
 class Preferences(NamedTuple):
@@ -46,9 +50,9 @@ def preferences_of(scope: Scope) -> Preferences:
         InvalidHeader: one of them is not what it is to be.
     """
     prefer = _prefer(scope)
-    if "respond-async" not in prefer:
-        return Preferences(is_async=False)
-    wait_s = min(_seconds("Prefer: wait", prefer["wait"], least=0.0), _MAX_WAIT_S) if "wait" in prefer else 0.0
+    is_async = "respond-async" in prefer
+    wait = prefer.get("wait") if is_async else None
+    wait_s = 0.0 if wait is None else min(_seconds("Prefer: wait", wait, least=0.0), _MAX_WAIT_S)
     key = header(scope, b"idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidHeader("The Idempotency-Key is not 1 to 255 visible ASCII characters, such as a UUID.")
@@ -56,7 +60,7 @@ def preferences_of(scope: Scope) -> Preferences:
     if retry not in ("", "none"):
         raise InvalidHeader(f"Job-Retry is {retry[:40]!r}; expected none, or no such header.")
     return Preferences(
-        is_async=True,
+        is_async=is_async,
         wait_s=wait_s,
         key=None if key is None else key.decode("ascii"),
         start_within_s=_limit(scope, "Job-TTL"),
@@ -68,8 +72,8 @@ def preferences_of(scope: Scope) -> Preferences:
 
 
 def wants_job(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a request may ask for a job; cheap."""
-    return any(name == b"prefer" for name, _ in headers)
+    """Whether a request may ask for a job, or says something about one; cheap."""
+    return any(name in _OURS for name, _ in headers)
 
 
 def _prefer(scope: Scope) -> dict[str, str]:
@@ -100,11 +104,11 @@ def _webhook_events(scope: Scope) -> frozenset[str]:
 
 def _limit(scope: Scope, name: str) -> float:
     value = header(scope, name.lower().encode())
-    return inf if value is None else _seconds(name, value.decode("latin-1").strip(), least=1e-6)
+    return inf if value is None else _seconds(name, value.decode("latin-1").strip(), least=_LEAST_S)
 
 
 def _seconds(name: str, text: str, least: float) -> float:
-    seconds = float(text) if _SECONDS.fullmatch(text) else -1.0
+    seconds = float(text) if NUMBER.fullmatch(text) else -1.0
     if seconds < least:
         raise InvalidHeader(f"{name} is {text[:40]!r}; expected seconds, such as 10.")
     return seconds

@@ -22,6 +22,7 @@ class Probes:
         lifecycle: where the service stands.
         dispatchers: the endpoints' queues, by name.
         busy_for_s: says for how long the present run of a worker has gone on, in seconds; None: it runs nothing.
+        jobs: says how the jobs fare, if there are any; with ``trouble`` unless that is None, the service is degraded.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class Probes:
         lifecycle: Lifecycle,
         dispatchers: Mapping[str, Dispatcher],
         busy_for_s: Callable[[int], float | None] = lambda _: None,
+        jobs: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
+        self._jobs = jobs
         self._lifecycle = lifecycle
         self._dispatchers = dispatchers
         self._busy_for_s = busy_for_s
@@ -48,9 +51,12 @@ class Probes:
         if path == "/livez":
             return 200, {"status": "alive"}
         status = self._lifecycle.status
+        jobs = self._jobs() if self._jobs is not None else None
+        if status == "ready" and jobs is not None and jobs["trouble"] is not None:
+            status = "degraded"
         document: dict[str, Any] = {"status": status, "waiting_for": self._lifecycle.missing()}
         if path == "/health":
-            document |= self._details()
+            document |= self._details() | ({} if jobs is None else {"jobs": jobs})
         return (200 if status in ("ready", "degraded") else 503), document
 
     def _details(self) -> dict[str, Any]:

@@ -38,6 +38,9 @@ class Backlogs:
         self._bounds = bounds
         self._waiting = {name: Backlog(0, 0, None) for name in bounds}
 
+    def __contains__(self, endpoint: object) -> bool:
+        return endpoint in self._waiting
+
     def __getitem__(self, endpoint: str) -> Backlog:
         return self._waiting[endpoint]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import RequestError
+from litgen_runtime.jobs.bells import Bells
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.engine import Engine
@@ -19,6 +21,7 @@ from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.jobs.stats import JobStats
 from litgen_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,12 +58,15 @@ class Desk:
             for name, endpoint in endpoints.items()
         }
         path = Path(choices.path)
-        self._store = SqliteStore(path)
         self.clock = Clock()
+        self._store = SqliteStore(path)
         self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
         self.mailbox = Mailbox(self._store)
         self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
+        self.stats = JobStats()
+        self.bells = Bells()
+        self.ledger.on_said = self.bells.ring
         self._engines = {
             name: Engine(
                 name,
@@ -81,11 +87,39 @@ class Desk:
         """Why the store cannot write; None while it can."""
         return self._store.trouble
 
+    @property
+    def endpoints(self) -> Collection[str]:
+        """The names of those that take jobs."""
+        return self._engines.keys()
+
+    def oldest_s(self, endpoint: str) -> float:
+        """Return for how many seconds the first in turn has waited."""
+        waiting = self.ledger.backlogs[endpoint]
+        return max(self.clock() - waiting.oldest, 0.0) if waiting.jobs and waiting.oldest is not None else 0.0
+
+    def running(self, endpoint: str) -> int:
+        """Return how many jobs run here."""
+        return self._engines[endpoint].running
+
+    def health(self) -> dict[str, Any]:
+        """Say how the jobs fare, for an operator."""
+        endpoints = {
+            name: {
+                "waiting": self.ledger.backlogs[name].jobs,
+                "waiting_bytes": self.ledger.backlogs[name].bytes,
+                "oldest_s": round(self.oldest_s(name), 1),
+                "running": self.running(name),
+            }
+            for name in self.endpoints
+        }
+        return {"trouble": self.trouble, "endpoints": endpoints}
+
     def open(self) -> None:
         """Take up what an earlier process left, and begin to run."""
         loop = asyncio.get_running_loop()
         for engine in self._engines.values():
             self._tasks += [loop.create_task(engine.claim_on()), loop.create_task(engine.settle_on())]
+            self._tasks.append(loop.create_task(engine.note_on()))
         self._tasks.append(loop.create_task(self._look_after()))
 
     def stop(self) -> None:
@@ -93,6 +127,7 @@ class Desk:
         self._stopped = True
         for engine in self._engines.values():
             engine.stop()
+        self.bells.silence()
         for future in [future for futures in self._waiting.values() for future in futures]:
             if not future.done():
                 future.cancel()
@@ -125,6 +160,8 @@ class Desk:
 
     def _on_change(self, job: Job) -> None:
         self.listener(job)
+        self.stats.changed(job)
+        self.bells.ring(job.id)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:

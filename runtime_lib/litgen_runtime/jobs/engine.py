@@ -10,13 +10,16 @@ from typing import Protocol
 
 from litgen_runtime.dispatcher.ticket import NotRun, Ticket
 from litgen_runtime.errors import RequestError, StorageFull
-from litgen_runtime.jobs.ledger import Claim, Ledger, Settlement
+from litgen_runtime.jobs.claims import Claim, Settlement
+from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Failed, GivenBack, Succeeded
 from litgen_runtime.jobs.record import Job
+from litgen_runtime.jobs.said import Said
 
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 1.0
+_NOTE_S = 0.5
 _FINAL = frozenset({"kills-workers", "quarantined", "run-too-long", "invalid-result"})  # no attempt would fare better
 
 
@@ -65,12 +68,19 @@ class Engine:
         self._repeatable = repeatable
         self._count = running
         self._running: dict[str, Ticket] = {}
+        self._said: dict[str, Said] = {}  # of those that run
+        self._has_news = asyncio.Event()
         self._unwanted: set[str] = set()  # jobs whose end was wished while they may have been on their way here
         self._settlements: list[Settlement] = []
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._stopped = False
         workers.on_room = self._wake.set
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        return len(self._running)
 
     def wake(self) -> None:
         """Look whether there is something to run."""
@@ -124,6 +134,30 @@ class Engine:
         self._count(-len(settlements))
         return True
 
+    async def note_on(self) -> None:
+        """Write what running jobs say, again and again, each at most about twice a second."""
+        while True:
+            await self._has_news.wait()
+            self._has_news.clear()
+            news = [new for said in self._said.values() if (new := said.taken()) is not None]
+            try:
+                if news:
+                    await self._ledger.note(news)
+            except StorageFull:
+                self._keep(news)
+            await asyncio.sleep(_NOTE_S)
+
+    def _keep(self, news: Sequence[Said]) -> None:
+        for new in news:
+            said = self._said.get(new.job.id)
+            if said is not None and said.job is new.job:
+                said.give_back(new)
+                self._has_news.set()
+
+    def _hear(self, said: Said, text: bytes) -> None:
+        said.hear(text)
+        self._has_news.set()
+
     def _begin(self, claims: Sequence[Claim]) -> None:
         self._count(len(claims))
         tickets = self._workers.run_behind([claim.body for claim in claims])
@@ -131,6 +165,8 @@ class Engine:
             self._running[claim.job.id] = ticket
             if ticket.is_open:
                 ticket.on_done = partial(self._ended, claim.job, ticket)
+                said = self._said[claim.job.id] = Said(claim.job)
+                ticket.on_note = partial(self._hear, said)
             else:
                 self._ended(claim.job, ticket)
             if claim.job.id in self._unwanted:
@@ -138,7 +174,9 @@ class Engine:
 
     def _ended(self, job: Job, ticket: Ticket) -> None:
         self._running.pop(job.id, None)
-        self._settlements.append(self._settlement(job, ticket))
+        said = self._said.pop(job.id, None)
+        settlement = self._settlement(job, ticket)
+        self._settlements.append(settlement if said is None else settlement._replace(said=said.taken()))
         self._has_ended.set()
 
     def _settlement(self, job: Job, ticket: Ticket) -> Settlement:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from litgen_runtime.errors import (
     IdempotencyKeyReused,
     JobFinished,
     JobGone,
     JobUnfinished,
-    NotFound,
     StorageFull,
     WorkerDied,
 )
 from litgen_runtime.jobs import machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
+from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.delivery import Callback
-from litgen_runtime.jobs.machine import Failed, Outcome, Rules
+from litgen_runtime.jobs.machine import Failed, Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
-from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed
+from litgen_runtime.jobs.said import Said
+from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.transport.bodies import SpooledBody
 
 R = TypeVar("R")
-Announce = Callable[[Rows, Job, float, Payload | None], None]
 _SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
@@ -74,21 +75,6 @@ class Wish:
         return self.body.size if isinstance(self.body, SpooledBody) else len(self.body)
 
 
-class Claim(NamedTuple):
-    """A job that has begun to run here, and what it was asked with."""
-
-    job: Job
-    body: bytes
-
-
-class Settlement(NamedTuple):
-    """What came of a claim; ``result``: its bytes and their type, if there are any."""
-
-    job: Job
-    outcome: Outcome
-    result: tuple[str, bytes] | None = None
-
-
 class Ledger:
     """The jobs of one service.
 
@@ -109,25 +95,30 @@ class Ledger:
         self.backlogs = backlogs
         self._clock = clock
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
-        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction in which a job moves
+        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
+        self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
+        self.write_failures = 0
         self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
         """Take up what an earlier process left: what ran when it ended waits again, or has failed."""
 
-        def work(rows: Rows) -> tuple[dict[str, Backlog], set[str]]:
-            now = self._clock()
+        def work(rows: Rows) -> tuple[list[Job], dict[str, Backlog], set[str]]:
+            now, changed = self._clock(), []
             rows.bring_forward(now + machine.MAX_BACKOFF_S, now)
             for job in rows.running():
                 rules = self._rules.get(job.endpoint, _RETIRED)
                 new = machine.recovered(job, _LOST.to_json(), rules, now)
                 if new is not None:
-                    self._note(rows, new, now)
-            return rows.backlog(), rows.files()
+                    changed.append(self._note(rows, new, now))
+            return changed, rows.backlog(), rows.files()
 
-        backlog, files = await self._write(work)
+        changed, backlog, files = await self._write(work)
         self.backlogs.found(backlog)
+        for job in changed:
+            if job.endpoint in self._rules:
+                self.on_change(job)
         self._is_open = True
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
@@ -169,9 +160,7 @@ class Ledger:
         def work(rows: Rows) -> tuple[Job, bool]:
             found = rows.job_of(key) if key is not None else None
             if found is None:
-                rows.insert(job, body, key)
-                if wish.callback is not None:
-                    rows.set_callback(job_id, wish.callback)
+                rows.insert(job, body, key, wish.callback)
                 return job, False
             earlier = rows.get(found[0])
             if earlier is None or key is None or found[1] != key.fingerprint:
@@ -233,16 +222,17 @@ class Ledger:
         """
         now = self._clock()
         payloads = {}
-        for job, _, result in settlements:
+        for job, _, result, _ in settlements:
             if result is not None:
                 payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
 
         def work(rows: Rows) -> list[Job]:
             changed = []
-            for job, outcome, _ in settlements:
+            for job, outcome, _, said in settlements:
                 stored = rows.get(job.id)
                 if stored is None:
                     continue
+                stored = said.write(rows, stored, now) if said is not None else stored
                 new = machine.settled(stored, job.fence, outcome, self._rules[job.endpoint], now)
                 if new is not None:
                     result = payloads.get(job.id) if new.status is Status.SUCCEEDED else None
@@ -259,6 +249,24 @@ class Ledger:
                 self.backlogs.add(job)
             self.on_change(job)
 
+    async def note(self, news: Sequence[Said]) -> None:
+        """Write what running jobs say.
+
+        Raises:
+            StorageFull: nothing can be written now; say it again.
+        """
+        now = self._clock()
+
+        def work(rows: Rows) -> None:
+            for said in news:
+                stored = rows.get(said.job.id)
+                if stored is not None:
+                    said.write(rows, stored, now)
+
+        await self._write(work)
+        for said in news:
+            self.on_said(said.job.id)
+
     async def cancel(self, job_id: str, principal: str) -> Job:
         """Wish a job's end: one that waits has ended, one that runs is to be stopped.
 
@@ -269,7 +277,7 @@ class Ledger:
         now = self._clock()
 
         def work(rows: Rows) -> tuple[Job, bool]:
-            job = _owned(rows, job_id, principal)
+            job = owned(rows, job_id, principal)
             new = machine.cancelled(job, self._rules[job.endpoint], now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
@@ -290,7 +298,7 @@ class Ledger:
         """
 
         def work(rows: Rows) -> Sequence[str]:
-            job = _owned(rows, job_id, principal)
+            job = owned(rows, job_id, principal)
             if not job.is_terminal:
                 raise JobUnfinished(f"The job is {job.status}; cancel it before it is deleted.")
             names = rows.strip(job_id)
@@ -306,7 +314,7 @@ class Ledger:
             NotFound: there is no such job of this principal.
             JobGone: there was one.
         """
-        job = await self._read(lambda rows: _owned(rows, job_id, principal))
+        job = await self._read(lambda rows: owned(rows, job_id, principal))
         if job.is_gone:
             raise JobGone(f"The job has {job.status}; it was kept until its time was over.")
         return job
@@ -321,6 +329,11 @@ class Ledger:
         if payload is None:
             raise JobGone("The job's result is not kept any longer.")
         return payload.content_type, await self._payloads.data(payload)
+
+    async def asked(self, job: Job) -> tuple[str, bytes] | None:
+        """Return the type and the bytes of what a job was asked with; None where they are not kept any longer."""
+        payload = await self._read(lambda rows: rows.body(job.id))
+        return None if payload is None else (payload.content_type, await self._payloads.body(job.id, payload))
 
     async def page(self, query: Query) -> Sequence[Job]:
         """Return jobs, the latest first."""
@@ -363,7 +376,8 @@ class Ledger:
         """Write what a job has become, that it has, and whom to tell."""
         rows.put(job, result)
         wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-        rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), job.error or b"")
+        told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
+        rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
         if not wished:
             self.announce(rows, job, now, result)
         return job
@@ -372,6 +386,7 @@ class Ledger:
         try:
             return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
         except StoreFailed as error:
+            self.write_failures += 1
             raise storage_full(error) from None
 
     async def _read(self, work: Callable[[Rows], R]) -> R:
@@ -379,13 +394,6 @@ class Ledger:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
             raise storage_full(error) from None
-
-
-def _owned(rows: Rows, job_id: str, principal: str) -> Job:
-    job = rows.get(job_id)
-    if job is None or job.principal != principal:
-        raise NotFound(f"There is no job {job_id[:64]!r}.")
-    return job
 
 
 def _after(now: float, seconds: float) -> float | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
-from litgen_runtime.jobs.delivery import MailRows
+from litgen_runtime.errors import NotFound
+from litgen_runtime.jobs.delivery import Callback, MailRows
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -68,8 +69,8 @@ class Query(NamedTuple):
 class Rows(MailRows, Protocol):
     """What a work may do in its transaction."""
 
-    def insert(self, job: Job, body: Payload, key: Key | None) -> None:
-        """Add a job."""
+    def insert(self, job: Job, body: Payload, key: Key | None, callback: Callback | None = None) -> None:
+        """Add a job, and note who is to be told of it."""
 
     def put(self, job: Job, result: Payload | None = None) -> None:
         """Write what has changed about a job."""
@@ -126,6 +127,10 @@ class Rows(MailRows, Protocol):
         """Return the names of all files."""
 
 
+Announce = Callable[[Rows, Job, float, Payload | None], None]
+"""Writes whom to tell of a job as it moves: the job as it is then, the time, its result."""
+
+
 class Store(Protocol):
     """Where jobs are."""
 
@@ -144,3 +149,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Write what has been asked for, and let go of the database."""
+
+
+def owned(rows: Rows, job_id: str, principal: str) -> Job:
+    """Return a job of this principal's.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's, which is not told apart.
+    """
+    job = rows.get(job_id)
+    if job is None or job.principal != principal:
+        raise NotFound(f"There is no job {job_id[:64]!r}.")
+    return job

@@ -31,6 +31,7 @@ class Kind(IntEnum):
     ALLOW = 9  # to a worker: how many bytes more streams may send
     ENDING = 10  # from a worker: it runs nothing more of what it holds
     RECALL = 11  # to a worker: ids that it is to give back, unless they have begun
+    NOTE = 12  # from a worker: what the owner's code says of running jobs: their ids, JSON
 
 
 class Frame(NamedTuple):
@@ -123,6 +124,17 @@ def pack_batch(ids: Sequence[int], reason: int) -> bytes:
 def unpack_batch(frame: Frame) -> tuple[list[int], int]:
     """Return the ids and the reason of a STARTED frame."""
     return [key for (key,) in _ID.iter_unpack(frame.payload[:-1])], frame.payload[-1]
+
+
+def pack_note(ids: Sequence[int], text: bytes) -> bytes:
+    """Return a NOTE frame: a JSON document that is said of all of these."""
+    return b"".join(_packed(Kind.NOTE, [_ID.pack(i) for i in ids], [text]))
+
+
+def unpack_note(frame: Frame) -> tuple[list[int], bytes]:
+    """Return what ``pack_note`` was given."""
+    end = frame.records * _ID.size
+    return [key for (key,) in _ID.iter_unpack(frame.payload[:end])], bytes(frame.payload[end:])
 
 
 def unpack_ids(frame: Frame) -> list[int]:

@@ -11,6 +11,7 @@ from litgen_runtime.transport.frames import DROPPED, Kind, Result, pack_batch, p
 from litgen_runtime.worker.inbox import Arrival, Inbox
 from litgen_runtime.worker.line import Line
 from litgen_runtime.worker.outbox import Answers, Outbox
+from litgen_runtime.worker.reports import Reports
 from litgen_runtime.worker.runner import Runner
 from litgen_runtime.worker.spec import WorkerSpec
 
@@ -32,6 +33,8 @@ class Batches:
         self._inbox = Inbox(Batcher(spec.max_size, spec.max_wait_s, spec.max_weight), runner.running.begin)
         self._runner = runner
         self._outbox = outbox
+        self._reports = Reports(outbox.put_aside, lambda: outbox.flush(aside=True))
+        runner.report_to(self._reports)
         self._closed = False
         self._run_s = 0.0
         self._announces = spec.announces
@@ -83,9 +86,13 @@ class Batches:
             self._outbox.put(pack_batch(keys, batch.reason), here=True)
         if self._run_s >= _LONG_S:
             self._outbox.flush()
+        if batch.patient:
+            self._reports.begin(keys, batch.patient)
         began = time.monotonic()
         outcomes = self._runner.predict([request for _, request in batch.items])
         run_s = self._run_s = time.monotonic() - began
+        if batch.patient:
+            self._reports.end()
         if self._runner.broken and self._repeatable and len(keys) > 1:
             return False
         self._outbox.put(Answers(batch.items, outcomes, run_s), here=self._inbox.is_empty)

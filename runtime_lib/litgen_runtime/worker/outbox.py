@@ -80,17 +80,17 @@ class Outbox:
             self._handed += 1
             self._queue.put((True, item))
 
-    def put_aside(self, result: Result) -> None:
-        """Send the answer of what never ran; from any thread, in no order."""
+    def put_aside(self, item: bytes | Result) -> None:
+        """Send the answer of what never ran, or a note of what runs; from any thread, in no order."""
         if self._hands_over:
-            self._queue.put((False, result))
+            self._queue.put((False, item))
         else:
             with self._turn:
-                self._send([result])
+                self._send([item])
 
-    def flush(self) -> None:
-        """Wait until everything put so far has been written."""
-        if self._handed != self._written:
+    def flush(self, *, aside: bool = False) -> None:
+        """Wait until everything put so far has been written; ``aside``: also what was put aside."""
+        if aside or self._handed != self._written:
             done = threading.Event()
             self._queue.put((False, done))
             done.wait()

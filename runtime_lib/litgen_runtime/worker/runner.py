@@ -15,6 +15,7 @@ from litgen_runtime.errors import HTTPError, InvalidResult, OutOfMemory, Predict
 from litgen_runtime.tracebacks import words_of
 from litgen_runtime.worker.cuda import is_broken, is_out_of_memory
 from litgen_runtime.worker.forks import OwnProcess
+from litgen_runtime.worker.reports import Reports
 from litgen_runtime.worker.running import Running, Stopped
 from litgen_runtime.worker.split import predict_split
 
@@ -32,6 +33,7 @@ class Runner:
 
     def __init__(self, handler: type[Any], *, repeatable: bool = True) -> None:
         self.running = Running()
+        self._part: Callable[[int, int], None] = lambda first, last: None
         self._plain_types: set[type[Any]] = set()  # of results, that are known to be no awaitables
         self.broken = False  # nothing can run in this process any more
         self._loop = asyncio.Runner()
@@ -44,6 +46,11 @@ class Runner:
         """Load the model; whatever ``setup`` raises passes through."""
         with _OWN_PROCESS:
             self._awaited(self._model.setup(device))
+
+    def report_to(self, reports: Reports) -> None:
+        """Let the owner's code say how far it is."""
+        self._model._report = reports.progress  # noqa: SLF001 - the two are one library
+        self._part = reports.part
 
     def weigh(self, request: Any) -> float:
         """Return the weight of a request, in the owner's unit.
@@ -58,9 +65,12 @@ class Runner:
 
     def predict(self, requests: list[Any]) -> list[Any]:
         """Return one outcome for each request: a result, or the exception that it failed with."""
-        outcomes = predict_split(self._predict, requests, lambda: self._repeatable and not self.running.is_stopped())
+        outcomes = predict_split(self._predict, requests, self._may_split, self._part)
         size = 1 if self._repeatable else len(requests)
         return [self.judged(o, size) if isinstance(o, BaseException) else o for o in outcomes]
+
+    def _may_split(self) -> bool:
+        return self._repeatable and not self.running.is_stopped()
 
     def judged(self, error: BaseException, size: int = 1) -> BaseException:
         """Return what to answer for an error of the owner's, and note whether it has broken this process.

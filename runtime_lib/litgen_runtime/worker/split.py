@@ -16,13 +16,19 @@ from litgen_runtime.errors import HTTPError
 from litgen_runtime.worker.cuda import free_memory, is_broken, is_out_of_memory
 
 
-def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], go_on: Callable[[], bool]) -> list[Any]:
+def predict_split(
+    predict: Callable[[list[Any]], list[Any]],
+    items: list[Any],
+    go_on: Callable[[], bool],
+    part: Callable[[int, int], None] = lambda first, last: None,
+) -> list[Any]:
     """Return an outcome for each item: a result, or the exception that it failed with.
 
     Args:
         predict: runs a list of items; returns one outcome for each, or raises for all.
         items: the batch.
         go_on: whether what failed may be run again in parts.
+        part: told which places of the batch run next, where that is not all of them.
     """
     outcomes, error = _run(predict, items[:])
     failed = deque([(0, len(items), error)] if error is not None and len(items) > 1 else [])
@@ -33,6 +39,7 @@ def predict_split(predict: Callable[[list[Any]], list[Any]], items: list[Any], g
         for first, last in ((start, middle), (middle, end)):
             if error is not None and is_broken(error):
                 return outcomes
+            part(first, last)
             outcomes[first:last], error = _run(predict, items[first:last])
             if error is not None:
                 errors.append((first, last, error))

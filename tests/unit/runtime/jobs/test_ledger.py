@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from litgen_runtime.errors import IdempotencyKeyReused, JobFinished, JobGone, JobUnfinished, NotFound, QueueFull
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
-from litgen_runtime.jobs.ledger import Claim, Ledger, Settlement, Wish
+from litgen_runtime.jobs.claims import Claim, Settlement
+from litgen_runtime.jobs.ledger import Ledger, Wish
 from litgen_runtime.jobs.machine import Failed, GivenBack, Rules, Succeeded
 from litgen_runtime.jobs.record import Status
 from litgen_runtime.jobs.sqlite import SqliteStore

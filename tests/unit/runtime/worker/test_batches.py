@@ -28,8 +28,8 @@ class Interrupted(Outbox):
 
     batches: Batches
 
-    def put_aside(self, result: Result) -> None:
-        super().put_aside(result)
+    def put_aside(self, item: bytes | Result) -> None:
+        super().put_aside(item)
         self.batches.cancel([2])
 
 

@@ -1,0 +1,1 @@
+"""``myservice jobs``: looking after the jobs of a running service."""

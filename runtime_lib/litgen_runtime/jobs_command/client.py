@@ -1,0 +1,104 @@
+"""A running service, as the command asks it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from litgen_runtime.errors import LitgenError
+
+_TIMEOUT_S = 30.0
+_PAGE = 100
+
+
+class Refused(LitgenError):
+    """The service did not do it: the message says why."""
+
+
+class Client:
+    """A service's jobs.
+
+    Args:
+        url: of the service, such as ``http://127.0.0.1:8000``.
+        key: an API key; None: it asks for none.
+
+    Raises:
+        Refused: that is no such address.
+    """
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Refused(f"--url is {url!r}; expected the address of a service, such as http://127.0.0.1:8000.")
+        self._url = url.rstrip("/")
+        self._headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Return a job."""
+        return self._document("GET", f"/v1/jobs/{quote(job_id, safe='')}")
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Wish a job's end; return the job."""
+        return self._document("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel")
+
+    def again(self, job_id: str) -> dict[str, Any]:
+        """Submit a job again; return the new one."""
+        return self._document("POST", f"/v1/jobs/{quote(job_id, safe='')}/retry")
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job that has ended."""
+        self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
+
+    def jobs(self, filters: Mapping[str, str | None], limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield jobs, the latest first.
+
+        Args:
+            filters: ``status`` and ``endpoint``; None for any.
+            limit: how many at most; None: all.
+        """
+        left, cursor = limit, None
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            given = {"cursor": cursor, "limit": str(size), **filters}
+            page = self._document("GET", f"/v1/jobs?{urlencode({k: v for k, v in given.items() if v is not None})}")
+            yield from page["jobs"]
+            left = None if left is None else left - len(page["jobs"])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def backlog(self) -> dict[str, Any]:
+        """Return what ``/health`` says of jobs; it needs no key."""
+        health = self._document("GET", "/health")
+        if "jobs" not in health:
+            raise Refused(
+                f"The service at {self._url} takes no jobs. Set jobs = true for an endpoint, or another --url."
+            )
+        found: dict[str, Any] = health["jobs"]
+        return found
+
+    def _document(self, method: str, path: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self._ask(method, path))
+        return document
+
+    def _ask(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(self._url + path, method=method, headers=self._headers)  # noqa: S310 - the caller's own choice, http or https
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            raise Refused(_words(error.code, error.read())) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise Refused(f"{self._url} does not answer: {reason}. Start the service, or give its --url.") from None
+
+
+def _words(status: int, body: bytes) -> str:
+    try:
+        problem = json.loads(body)
+        return f"{status} {problem['code']}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"The answer is {status}, and not from a litgen service. Check --url."
