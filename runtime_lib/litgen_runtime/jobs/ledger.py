@@ -115,12 +115,12 @@ class Ledger:
             return changed, rows.backlog(), rows.files()
 
         changed, backlog, files = await self._write(work)
+        await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)  # before there can be others
         self.backlogs.found(backlog)
+        self._is_open = True
         for job in changed:
             if job.endpoint in self._rules:
                 self.on_change(job)
-        self._is_open = True
-        await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
         """Accept a job; True with one that its key has made before.
