@@ -16,7 +16,7 @@ from litgen_runtime.http.messages import Answer, Receive, Scope, Send
 from litgen_runtime.http.preferences import Preferences, preferences_of, wants_job
 from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.desk import Desk
-from litgen_runtime.jobs.ledger import Wish
+from litgen_runtime.jobs.wish import Wish
 from litgen_runtime.transport.bodies import SpooledBody
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from math import inf
 
 from litgen_runtime.errors import JobFinished, JobGone, JobUnfinished
-from litgen_runtime.jobs.ledger import Ledger, Wish
+from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
+from litgen_runtime.jobs.wish import Wish
 
 
 async def again(ledger: Ledger, job_id: str, principal: str) -> tuple[Job, bool]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
 
@@ -22,57 +20,18 @@ from litgen_runtime.jobs import machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
-from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.machine import Failed, Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.said import Said
 from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
-from litgen_runtime.transport.bodies import SpooledBody
+from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
 _SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
 _LOST = WorkerDied("The service ended while this job ran.")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a client asks for.
-
-    Args:
-        endpoint: who is to run it.
-        principal: who asks; empty where the service asks for no keys.
-        body: what the dispatcher is given; a file that it names is copied.
-        content_type: of the client's body.
-        key: the Idempotency-Key; None without.
-        start_within_s: it expires if it has not begun by then, in seconds.
-        cancel_after_s: it is cancelled by itself then, in seconds.
-        retries: whether a failed attempt may be followed by another.
-        callback: who is to be told what becomes of it.
-    """
-
-    endpoint: str
-    principal: str
-    body: bytes
-    content_type: str = ""
-    key: str | None = None
-    start_within_s: float = inf
-    cancel_after_s: float = inf
-    retries: bool = True
-    callback: Callback | None = None
-
-    @property
-    def fingerprint(self) -> bytes:
-        """What tells another wish with the same key apart."""
-        body = self.body.content_key if isinstance(self.body, SpooledBody) else self.body
-        return hashlib.sha256(self.content_type.encode() + b"\0" + body).digest()
-
-    @property
-    def size(self) -> int:
-        """Of the body, in bytes."""
-        return self.body.size if isinstance(self.body, SpooledBody) else len(self.body)
 
 
 class Ledger:

@@ -18,11 +18,12 @@ from litgen_runtime.errors import IdempotencyKeyReused, JobFinished, JobGone, Jo
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.claims import Claim, Settlement
-from litgen_runtime.jobs.ledger import Ledger, Wish
+from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Failed, GivenBack, Rules, Succeeded
 from litgen_runtime.jobs.record import Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.store import Query
+from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
 RULES = {"embed": Rules(2, repeatable=True, keep_s=50.0, remember_s=500.0)}
