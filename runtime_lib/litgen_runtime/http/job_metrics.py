@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from litgen_runtime.http.buckets import cumulative
@@ -18,16 +18,20 @@ class JobMetrics:
 
     Args:
         desk: the jobs.
+        webhooks: how many attempts of webhooks had which outcome; None where there are none.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, webhooks: Mapping[str, int] | None = None) -> None:
         self._desk = desk
+        self._webhooks = webhooks
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, read at this moment."""
         yield from self._backlog()
         yield from self._counters()
         yield from self._store()
+        if self._webhooks is not None:
+            yield from _webhooks(self._webhooks)
 
     def _backlog(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily
@@ -71,3 +75,12 @@ class JobMetrics:
         writable = GaugeMetricFamily("litgen_job_store_writable", "Whether the job store could write, the last time")
         writable.add_metric([], 0.0 if self._desk.trouble else 1.0)
         yield from (failures, writable)
+
+
+def _webhooks(outcomes: Mapping[str, int]) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    attempts = CounterMetricFamily("litgen_webhook_attempts", "Attempts of webhooks by outcome", labels=["outcome"])
+    for outcome in ("delivered", "failed", "dead", "blocked"):
+        attempts.add_metric([outcome], outcomes.get(outcome, 0))
+    yield attempts

@@ -45,10 +45,10 @@ class JobSide:
     ) -> None:
         self.desk = Desk(settings, dispatchers, result_types, lifecycle.count)
         is_open = any(endpoint.jobs and endpoint.auth is False for endpoint in settings.endpoints.values())
-        self.metrics = JobMetrics(self.desk)
         self._office = _office(settings, self.desk)
         jobs = JobsApi(self.desk, gate, is_open=is_open)
         self.api = DeliveriesApi(self.desk, self._office, jobs)
+        self.metrics = JobMetrics(self.desk, self._office.sender.outcomes if self._office else None)
         self._lifecycle = lifecycle
 
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str, gate: Gate | None) -> JobDoor:

@@ -12,9 +12,11 @@ from litgen_runtime.http.messages import Scope, header
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
 _MAX_WAIT_S = 60.0
-_LEAST_S = 5e-324  # more than 0
-_OURS = frozenset({b"prefer", b"idempotency-key", b"job-ttl", b"cancel-after", b"job-retry"})
 _EVENTS = frozenset({"started", "completed"})
+_LEAST_S = 5e-324  # more than 0
+_OURS = frozenset(
+    {b"prefer", b"idempotency-key", b"job-ttl", b"cancel-after", b"job-retry", b"webhook-url", b"webhook-events"}
+)
 
 
 class Preferences(NamedTuple):

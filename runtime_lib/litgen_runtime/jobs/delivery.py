@@ -81,9 +81,6 @@ class Posting(NamedTuple):
 class MailRows(Protocol):
     """What a work may do with deliveries in its transaction."""
 
-    def set_callback(self, job_id: str, callback: Callback) -> None:
-        """Note who wants to be told of a job."""
-
     def callback(self, job_id: str) -> Callback | None:
         """Return who wants to be told of a job."""
 

@@ -38,13 +38,6 @@ class SqliteMailRows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._run = connection.execute
 
-    def set_callback(self, job_id: str, callback: Callback) -> None:
-        """Note who wants to be told of a job."""
-        self._run(
-            "INSERT INTO callbacks VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, ?)",
-            (job_id, callback.url, callback.place, ",".join(sorted(callback.events)), callback.base),
-        )
-
     def callback(self, job_id: str) -> Callback | None:
         """Return who wants to be told of a job."""
         row = self._run(
@@ -94,3 +87,8 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     values = list(row)
     values[_STATUS] = DeliveryStatus(values[_STATUS])
     return Delivery(*values)
+
+
+def columns_of(callback: Callback) -> tuple[str, str, str, str]:
+    """Return a callback as it is stored."""
+    return callback.url, callback.place, ",".join(sorted(callback.events)), callback.base

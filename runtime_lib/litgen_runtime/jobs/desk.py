@@ -62,11 +62,11 @@ class Desk:
         self._store = SqliteStore(path)
         self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
         self.ledger.on_change = self._on_change
+        self.mailbox = Mailbox(self._store)
+        self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
         self.stats = JobStats()
         self.bells = Bells()
         self.ledger.on_said = self.bells.ring
-        self.mailbox = Mailbox(self._store)
-        self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
         self._engines = {
             name: Engine(
                 name,
@@ -159,9 +159,9 @@ class Desk:
         return await self.ledger.get(job.id, job.principal)
 
     def _on_change(self, job: Job) -> None:
+        self.listener(job)
         self.stats.changed(job)
         self.bells.ring(job.id)
-        self.listener(job)
         if job.status is Status.QUEUED:
             self._engines[job.endpoint].wake()
         elif job.status is Status.RUNNING and job.cancel_requested_at is not None:

@@ -24,11 +24,10 @@ from litgen_runtime.jobs.machine import Failed, Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.said import Said
-from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
+from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
-Announce = Callable[[Rows, Job, float, Payload | None], None]
 _SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
@@ -55,9 +54,9 @@ class Ledger:
         self.backlogs = backlogs
         self._clock = clock
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
+        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
-        self.announce: Announce = lambda rows, job, now, result: None  # in the transaction in which a job moves
         self._is_open = False
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
@@ -120,9 +119,7 @@ class Ledger:
         def work(rows: Rows) -> tuple[Job, bool]:
             found = rows.job_of(key) if key is not None else None
             if found is None:
-                rows.insert(job, body, key)
-                if wish.callback is not None:
-                    rows.set_callback(job_id, wish.callback)
+                rows.insert(job, body, key, wish.callback)
                 return job, False
             earlier = rows.get(found[0])
             if earlier is None or key is None or found[1] != key.fingerprint:

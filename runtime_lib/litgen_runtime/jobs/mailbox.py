@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from litgen_runtime.errors import NotFound
 from litgen_runtime.jobs.delivery import Delivery, Posting
 from litgen_runtime.jobs.payloads import storage_full
-from litgen_runtime.jobs.store import Rows, Store, StoreFailed
+from litgen_runtime.jobs.store import Rows, Store, StoreFailed, owned
 
 R = TypeVar("R")
 
@@ -86,9 +86,7 @@ class Mailbox:
         """
 
         def work(rows: Rows) -> Sequence[Delivery]:
-            job = rows.get(job_id)
-            if job is None or job.principal != principal:
-                raise NotFound(f"There is no job {job_id[:64]!r}.")
+            owned(rows, job_id, principal)
             return rows.deliveries(job_id)
 
         return await self._do(self._store.read, work)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
-from litgen_runtime.jobs.delivery_rows import SqliteMailRows
+from litgen_runtime.jobs.delivery import Callback
+from litgen_runtime.jobs.delivery_rows import SqliteMailRows, columns_of
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query
 
@@ -26,12 +27,14 @@ class SqliteRows(SqliteMailRows):
         connection: the database.
     """
 
-    def insert(self, job: Job, body: Payload, key: Key | None) -> None:
-        """Add a job."""
+    def insert(self, job: Job, body: Payload, key: Key | None, callback: Callback | None = None) -> None:
+        """Add a job, and note who is to be told of it."""
         seq = self._run(_INSERT, astuple(job)).lastrowid
         self._run("INSERT INTO payloads VALUES (?, 'body', ?, ?, ?, ?)", (seq, *body))
         if key is not None:
             self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", (*key, seq))
+        if callback is not None:
+            self._run("INSERT INTO callbacks VALUES (?, ?, ?, ?, ?)", (seq, *columns_of(callback)))
 
     def put(self, job: Job, result: Payload | None = None) -> None:
         """Write what has changed about a job."""

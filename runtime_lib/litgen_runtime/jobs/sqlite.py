@@ -105,10 +105,12 @@ class SqliteStore:
 
     def _commit(self, rows: SqliteRows, works: list[_Work]) -> None:
         try:
+            before = self._connection.total_changes
             self._connection.execute("BEGIN IMMEDIATE")
             done = [self._done(rows, work) for work in works]
             self._connection.execute("COMMIT")
-            self._trouble = None
+            if self._connection.total_changes > before:  # one that has changed nothing has not been written
+                self._trouble = None
         except sqlite3.Error as error:
             if self._trouble is None:
                 log.error("the job store cannot write: %s; tried again with what comes next", error)

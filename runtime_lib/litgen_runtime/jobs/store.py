@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
 from litgen_runtime.errors import NotFound
-from litgen_runtime.jobs.delivery import MailRows
+from litgen_runtime.jobs.delivery import Callback, MailRows
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
@@ -69,8 +69,8 @@ class Query(NamedTuple):
 class Rows(MailRows, Protocol):
     """What a work may do in its transaction."""
 
-    def insert(self, job: Job, body: Payload, key: Key | None) -> None:
-        """Add a job."""
+    def insert(self, job: Job, body: Payload, key: Key | None, callback: Callback | None = None) -> None:
+        """Add a job, and note who is to be told of it."""
 
     def put(self, job: Job, result: Payload | None = None) -> None:
         """Write what has changed about a job."""
@@ -125,6 +125,10 @@ class Rows(MailRows, Protocol):
 
     def files(self) -> set[str]:
         """Return the names of all files."""
+
+
+Announce = Callable[[Rows, Job, float, Payload | None], None]
+"""Writes whom to tell of a job as it moves: the job as it is then, the time, its result."""
 
 
 class Store(Protocol):

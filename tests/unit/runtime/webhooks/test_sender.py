@@ -34,8 +34,8 @@ def fill(store: SqliteStore, *places: str, due: float = NOW) -> None:
 
     def work(rows: Rows) -> None:
         if rows.get("job_x") is None:
-            rows.insert(Job("job_x", "embed", "alice", Status.SUCCEEDED, NOW, NOW), Payload("", 0, b""), None)
-            rows.set_callback("job_x", Callback("https://a/", "a:443", frozenset({"completed"}), ""))
+            job = Job("job_x", "embed", "alice", Status.SUCCEEDED, NOW, NOW)
+            rows.insert(job, Payload("", 0, b""), None, Callback("https://a/", "a:443", frozenset({"completed"}), ""))
         for place in places:
             name = f"msg_{len(rows.deliveries('job_x'))}"
             delivery = Delivery(
