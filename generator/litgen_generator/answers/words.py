@@ -47,14 +47,8 @@ INSTALLED_PACKAGES = frozenset(
     iniconfig isympy jax jinja2 keras librt lightning litgen litgen_generator litgen_runtime litserve
     markupsafe mpmath multidict multipart mypy mypy_extensions mypyc networkx numpy nvidia onnx onnxruntime
     opentelemetry packaging pandas pathspec pip pkg_resources pluggy prometheus_client propcache py pydantic
-<<<<<<< HEAD
-    pydantic_core pydantic_settings pygments pytest python_multipart ruff
-    scipy setuptools sklearn sniffio starlette sympy tensorflow
-    tokenizers tomlkit torch torchaudio torchgen torchvision transformers triton trove_classifiers
-=======
     pydantic_core pydantic_settings pygments pytest python_multipart ruff scipy setuptools sklearn sniffio starlette
     sympy tensorflow tokenizers tomlkit torch torchaudio torchgen torchvision transformers triton trove_classifiers
->>>>>>> hooks
     typing_extensions typing_inspection uv uvicorn uvloop vllm wheel yaml yarl
     """.split()
 )
