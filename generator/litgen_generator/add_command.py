@@ -6,6 +6,8 @@ from typing import Any
 
 from litgen_generator import change_command
 from litgen_generator.answers import sources
+from litgen_generator.answers.asked import asked_by
+from litgen_generator.answers.model import Endpoint
 from litgen_generator.change import wishes
 from litgen_generator.change.engine import Wish
 from litgen_generator.change.project import Project
@@ -47,17 +49,23 @@ def _given(name: str | None, endpoints: Sequence[str], answers_file: Path | None
 
 
 def _wish(project: Project, added: list[dict[str, Any]], name: str | None, *, asks: bool) -> Wish:
+    own, in_full = project.template, project.tag == current().tag
+    if not in_full and added:
+        given_keys = [sources.Setting("", key, value) for each in added for key, value in each.items()]
+        wishes.refuse_unknown(
+            [one for one in given_keys if one.key in Endpoint.model_fields], asked_by(own), project.tag
+        )
     if asks or not added:
         if not change_command.is_interactive():
             missing = "--defaults, or --endpoint KEY=VALUE,..." if added else "NAME and --defaults"
             raise UsageError(f"there is no terminal to ask in. Give {missing}.")
         from litgen_generator import wizard
 
-        added = [wizard.ask_endpoint(added[0] if added else {}, project.answers["endpoints"])]
+        given = added[0] if added else {}
+        added = [wizard.ask_endpoint(given, project.answers["endpoints"], None if in_full else asked_by(own))]
     names = " ".join(str(each.get("name")) for each in added)
-    in_full = project.tag == current().tag
     return Wish(
         f"litgen add-endpoint {names}",
-        project.template,
+        own,
         lambda answers: wishes.with_endpoints(answers, added, in_full=in_full),
     )

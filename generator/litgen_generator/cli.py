@@ -178,18 +178,9 @@ def remove_endpoint(name: str, **manner: bool) -> None:
 def set_answers(settings: tuple[str, ...], **manner: bool) -> None:
     """Give other answers: KEY=VALUE for the service, ENDPOINT.KEY=VALUE for an endpoint; VALUE none takes one back."""
     _prepare()
-    from litgen_generator import change_command
-    from litgen_generator.answers import sources
-    from litgen_generator.change import wishes
-    from litgen_generator.change.engine import Wish
+    from litgen_generator import set_command
 
-    given = [sources.setting(text) for text in settings]
-    change_command.run(
-        lambda project: Wish(
-            f"litgen set {' '.join(settings)}", project.template, lambda answers: wishes.with_settings(answers, given)
-        ),
-        _manner(manner),
-    )
+    set_command.run(settings, _manner(manner))
 
 
 @command.command()
@@ -216,12 +207,13 @@ def status(check: bool, as_json: bool) -> None:
 
 
 @command.command(name="continue")
+@click.option("--both", is_flag=True, help="Keep both copies of a file that you and the template have each moved.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong.")
-def resume(quiet: bool) -> None:
+def resume(both: bool, quiet: bool) -> None:
     """Go on after a conflict, once every file is as it is to be."""
     from litgen_generator import change_command
 
-    change_command.resume(_manner({"quiet": quiet}))
+    change_command.resume(_manner({"quiet": quiet}), both=both)
 
 
 @command.command()

@@ -73,7 +73,9 @@ def output(
             command, cwd=cwd, env=dict(env), input=stdin, capture_output=True, check=False
         )
     except FileNotFoundError:
-        raise LitgenError(f"git is not on the PATH; expected git {_text(OLDEST)} or newer. Install it.") from None
+        raise LitgenError(
+            f"git is not on the PATH; expected git {_text(OLDEST_TO_MERGE)} or newer. Install it."
+        ) from None
     if done.returncode not in ok:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise LitgenError(f"git failed: {said}")

@@ -9,7 +9,7 @@ import click
 from litgen_generator.change import status
 from litgen_generator.change.engine import Wish, planned
 from litgen_generator.change.project import Project
-from litgen_generator.change_command import opened
+from litgen_generator.change_command import change_taken_back, opened
 from litgen_generator.errors import LitgenError
 from litgen_generator.release.carried import order
 from litgen_generator.release.current import current
@@ -17,8 +17,12 @@ from litgen_generator.release.current import current
 
 def run(*, check: bool, as_json: bool) -> None:
     """Tell it; with `check`, end with a code that says it too."""
-    with opened() as (project, state):
-        found = _status(project, state.last.conflicts if state.last else ())
+    with opened(writes=False) as (project, state):
+        taken_back = change_taken_back(project, state)
+        conflicts = () if taken_back or not state.last else state.last.conflicts
+        found = _status(project, conflicts)
+        if taken_back:
+            found.out_of_step.append(taken_back)
     if as_json:
         click.echo(json.dumps({**asdict(found), "code": found.code}, indent=2))
     else:
@@ -30,8 +34,8 @@ def run(*, check: bool, as_json: bool) -> None:
 def _status(project: Project, conflicts: tuple[str, ...]) -> status.Status:
     newest = current().tag
     is_outdated = order(project.tag) < order(newest)
-    wish = Wish("litgen update", project.template, lambda answers: answers)
     try:
+        wish = Wish("litgen update", project.template, lambda answers: answers, is_update=True)
         with planned(project, wish) as plan:
             edited, deleted = status.drift(plan.base, plan.ours)
             marked = [path for path, entry in plan.ours.items() if status.is_marked(entry.content)]

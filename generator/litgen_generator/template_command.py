@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from litgen_generator import git
+from litgen_generator.change import merge
 from litgen_generator.change.applying import Deed, State
-from litgen_generator.change.engine import changed, label_of
+from litgen_generator.change.engine import Wish, changed, label_of, planned
 from litgen_generator.change.project import Project
 from litgen_generator.change.snapshot import entry_at
 from litgen_generator.change.trees import FILE, Entry, Trees
@@ -36,6 +37,8 @@ def fetch(*, commit: bool) -> None:
         newest = current()
         _check_direction(project, newest)
         _tell_fetched(project, newest, is_new=_fetched(project, state, newest))
+        if project.tag != newest.tag:
+            _warn_of_losses(Project.find(project.root), newest)
         is_open = bool(_git(project, "status", "--porcelain", "--ignored", "--", BUNDLE))
         if commit and is_open:
             _commit(project, newest)
@@ -56,7 +59,8 @@ def _fetched(project: Project, state: State, newest: Template) -> bool:
     """Write the bundle, unless it holds both versions already; whether it was written."""
     place = project.root / BUNDLE
     held = bundle.refs(place) if place.is_file() else {}
-    own = project.template if f"refs/tags/{project.tag}" in held else carried.template_of(project.tag)
+    is_held = f"refs/tags/{project.tag}" in held
+    own = project.template if is_held else carried.held(project.tag) or project.template
     wanted = {each.tag: each.bundle for each in (own, newest)}
     if all(held.get(f"refs/tags/{tag}") == bundle.refs(path)[f"refs/tags/{tag}"] for tag, path in wanted.items()):
         return False
@@ -79,6 +83,20 @@ def _tell_fetched(project: Project, newest: Template, *, is_new: bool) -> None:
     for notice in notices.between(project.tag, newest.tag):
         click.echo(f"{click.style(f'Before you deploy {notice.version}', bold=True)}\n{notice.text}\n")
     click.echo(f"{BUNDLE} {'holds' if is_new else 'held'} {project.tag}, the project's own, and {newest.tag}.")
+
+
+def _warn_of_losses(project: Project, newest: Template) -> None:
+    """Say which edits of the owner's plain copier would lose: those in files that the newest version moves or drops."""
+    try:
+        with planned(project, Wish("litgen update", newest, lambda answers: answers)) as plan:
+            lost = merge.lost_by_copier(plan.trees, plan.base, plan.ours, plan.theirs)
+    except LitgenError as error:
+        click.echo(f"Whether plain `copier update` would lose edits of yours could not be found out: {error}")
+        return
+    if lost:
+        files = [f"  {path}: {f'moved to {there}' if there else 'deleted'}" for path, there in lost.items()]
+        told = f"Plain `copier update` loses them in files that {newest.tag} has no more; `litgen update` does not:"
+        click.echo("\n".join([click.style("Mind your edits", bold=True), told, *files]))
 
 
 def _commit(project: Project, newest: Template) -> None:

@@ -30,7 +30,7 @@ def run(to: str | None, settings: Sequence[str], manner: Manner) -> None:
         LitgenError: If it cannot be brought there; then nothing was written.
     """
     target = template_of(to) if to else current()
-    given = [sources.setting(text) for text in settings]
+    given = sources.settings(settings)
     change_command.run(lambda project: _wish(project, target, given, manner), manner)
 
 
@@ -40,12 +40,12 @@ def _wish(project: Project, target: Template, given: list[sources.Setting], mann
     for notice in notices.between(project.tag, target.tag):
         manner.say(f"{click.style(f'Before you deploy {notice.version}', bold=True)}\n{notice.text}\n")
     if target.tag != current().tag:  # its own questions are its template's to judge
-        return Wish(command, target, lambda answers: wishes.with_settings(answers, given, judge=False))
+        return Wish(command, target, lambda answers: wishes.with_settings(answers, given, judge=False), is_update=True)
     asks = change_command.is_interactive() and not manner.yes
     given = [*given, *_asked_again(project.answers, given, asks=asks)]
     if asks:
         given += _asked(project.answers, given)
-    return Wish(command, target, lambda answers: wishes.with_settings(answers, given))
+    return Wish(command, target, lambda answers: wishes.with_settings(answers, given), is_update=True)
 
 
 def _check_direction(project: Project, target: Template) -> None:

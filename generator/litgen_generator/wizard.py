@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from litgen_generator.answers import sources
+from litgen_generator.answers.asked import Asked
 from litgen_generator.answers.model import (
     DEFAULT_MAX_BATCH_SIZE,
     DEFAULT_MAX_STREAMS,
@@ -86,20 +87,23 @@ def _ask_endpoints() -> list[dict[str, Any]]:
     return endpoints
 
 
-def ask_endpoint(given: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def ask_endpoint(
+    given: Mapping[str, Any], before: Sequence[Mapping[str, Any]], asked: Asked | None = None
+) -> dict[str, Any]:
     """Ask about one endpoint.
 
     Args:
         given: What need not be asked.
         before: The other endpoints.
+        asked: What the project's version of the template asks; None for all.
     """
     endpoint: dict[str, Any] = dict(given)
     for key, field in Endpoint.model_fields.items():
-        if key in given or _is_settled(key, endpoint):
+        if key in given or (asked and key not in asked.endpoint) or _is_settled(key, endpoint):
             continue
         default = _suggested(key, field, endpoint)
         judge = _judge_endpoint(key, endpoint, before)
-        endpoint[key] = _ask_one(Endpoint, key, default, judge)
+        endpoint[key] = _ask_one(Endpoint, key, default, judge, asked.choices.get(key) if asked else None)
     return endpoint
 
 
@@ -176,11 +180,11 @@ def _judge_endpoint(key: str, endpoint: Mapping[str, Any], before: Sequence[Mapp
     return judge
 
 
-def _ask_one(model: type[BaseModel], key: str, default: Any, judge: Judge) -> Any:
-    """Ask one question until its answer is good."""
+def _ask_one(model: type[BaseModel], key: str, default: Any, judge: Judge, among: Sequence[str] | None = None) -> Any:
+    """Ask one question until its answer is good; `among`: the choices, if not all that there are today."""
     field = model.model_fields[key]
     questionary.print(field.description or "", style="fg:ansibrightblack")
-    choices = rule_of(field).schema.get("enum")
+    choices = among or rule_of(field).schema.get("enum")
     if choices:
         return questionary.select(key, choices=choices, default=default).unsafe_ask()
     if field.annotation is bool:

@@ -290,7 +290,7 @@ def test_a_detached_head(owner: Owner) -> None:
 
 
 def test_in_the_middle_of_a_merge(owner: Owner) -> None:
-    """An unmerged index stays as it is; conflicts that are not litgen's are the owner's."""
+    """An unmerged index stays as it is; conflicts that are not litgen's are for the owner to end first."""
     owner.git("checkout", "--quiet", "-b", "side")
     owner.edits("Makefile", ".PHONY", "# side\n.PHONY")
     owner.commits()
@@ -300,9 +300,10 @@ def test_in_the_middle_of_a_merge(owner: Owner) -> None:
     assert owner.workplace.run("git", "merge", "side", cwd=owner.project).returncode == 1
     unmerged = owner.git("ls-files", "--unmerged")
     assert unmerged
-    adds_and_undoes(owner)
+    assert "git has not merged Makefile" in owner.refused("add-endpoint", "third", "--defaults", code=4)
     assert owner.git("ls-files", "--unmerged") == unmerged
     owner.git("merge", "--abort")
+    adds_and_undoes(owner)
 
 
 def test_a_sparse_checkout(owner: Owner) -> None:

@@ -111,6 +111,11 @@ def test_questions_of_a_version_that_is_not_the_newest(old_owner: Owner) -> None
         (("set", "drain_timeout_s=soon"), 2, "drain_timeout_s"),
         (("set", "nothing.path=/x"), 2, "no endpoint 'nothing'"),
         (("set", "service_name=torch"), 2, "torch"),
+        (("set", "embed.name=label"), 2, "endpoint embed cannot be renamed"),
+        (("set", "nothing.name=label"), 2, "no endpoint 'nothing'"),
+        (("set", "port=9000"), 2, "set there"),
+        (("set", "drain_timeout_s=60", "drain_timeout_s=61"), 2, "drain_timeout_s is set twice"),
+        (("update", "--set", "rank.path=/a", "--set", "endpoints.rank.path=/b"), 2, "rank.path is set twice"),
         (("update", "--to", "0.0.1"), 1, "has no template v0.0.1"),
         (("update", "--to", "nonsense"), 1, "has no template vnonsense"),
         (("undo",), 1, "nothing to undo"),
@@ -150,6 +155,59 @@ def test_a_project_that_is_broken(
     else:
         place.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert told in owner.refused(*command)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("set", "embed.run_limit_s=3"), "knows no run_limit_s"),
+        (("set", "python_version=3.12"), "knows no python_version"),
+        (("set", "embed.kind=stream"), "knows no kind 'stream'; expected one of batch, single"),
+        (("add-endpoint", "third", "--endpoint", "input=bytes"), "knows no input"),
+        (("add-endpoint", "third", "--endpoint", "kind=stream"), "knows no kind 'stream'"),
+    ],
+)
+def test_what_an_older_version_does_not_know(old_owner: Owner, command: tuple[str, ...], told: str) -> None:
+    """It is refused at once, and said what helps."""
+    said = old_owner.refused(*command, code=2)
+    assert f"template v0.1.0, which the project has, {told}" in said
+    assert "litgen update" in said
+
+
+def test_an_older_project_is_asked_what_its_version_knows(workplace: Workplace, old_owner: Owner) -> None:
+    """No question whose answer its template would refuse."""
+    terminal = Terminal(workplace, "third", command="add-endpoint", cwd=old_owner.project)
+    terminal.asks("path", ENDPOINT)
+    terminal.child.send(ENTER)
+    for key in ("kind", "framework"):
+        terminal.asks(key, ENDPOINT)
+        terminal.chooses()
+    for key in ("devices", "workers_per_device", "gpu_memory_fraction", "max_batch_size", "max_wait_s"):
+        terminal.asks(key, ENDPOINT)
+        terminal.child.send(ENTER)
+    for key in ("timeout_s", "queue_max_size"):
+        terminal.asks(key, ENDPOINT)
+        terminal.child.send(ENTER)
+    terminal.sees("Write it?")
+    terminal.child.send(f"y{ENTER}")
+    terminal.sees("Done.")
+    assert terminal.ends() == 0
+    assert "[endpoints.third" in old_owner.text("service.toml")
+
+
+def test_none_takes_an_answer_back(owner: Owner) -> None:
+    """To its default, which is said; where none is a choice, it is that choice."""
+    owner.does("set", "rank.timeout_s=7", "drain_timeout_s=90", "ci=none")
+    said = owner.does("set", "rank.timeout_s=none", "drain_timeout_s=none", "description=none", "ci=none")
+    assert "rank.timeout_s is no longer given: 30.0, its default" in said
+    assert "drain_timeout_s is no longer given: 30.0, its default" in said
+    text = owner.text("service.toml")
+    assert "timeout_s = false" not in text
+    assert "timeout_s = 7" not in text
+    assert "drain_timeout_s = 30.0" in text
+    answers = owner.text(".copier-answers.yml")
+    assert "ci: none" in answers
+    assert "description: A model served over HTTP." in answers
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])

@@ -86,6 +86,40 @@ def test_a_file_that_the_owner_has_moved(meets_future: Owner) -> None:
     assert not (owner.project / MENDED).exists()
 
 
+def test_fetch_says_what_copier_would_lose(meets_future: Owner) -> None:
+    """File by file: only those that are edited, and that the newer version moves or deletes."""
+    owner = meets_future
+    assert "Mind your edits" not in owner.does("template", "fetch")
+    owner.does("undo")
+    for path in (OLD_NAME, DELETED, MENDED, "Makefile"):
+        owner.writes(path, f"{owner.text(path)}\n# mine\n")
+    said = owner.does("template", "fetch")
+    assert f"\n  {DELETED}: deleted\n  {OLD_NAME}: moved to {NEW_NAME}\n" in said
+    assert "Makefile" not in said
+    assert MENDED not in said
+
+
+@pytest.mark.parametrize("way", ["one", "both"])
+def test_a_file_that_both_have_moved(meets_future: Owner, way: str) -> None:
+    """Both copies stay, and the owner says which is wanted, or that both are."""
+    owner = meets_future
+    mine = "tests/test_mine.py"
+    (owner.project / OLD_NAME).rename(owner.project / mine)
+    done = owner.litgen("update")
+    assert done.returncode == 4, done.stdout + done.stderr
+    said = owner.refused("continue", code=4)
+    assert mine in said
+    assert NEW_NAME in said
+    if way == "one":
+        (owner.project / NEW_NAME).unlink()
+        owner.does("continue")
+    else:
+        owner.does("continue", "--both")
+    owner.does("undo")
+    assert not (owner.project / NEW_NAME).exists()
+    assert (owner.project / mine).exists()
+
+
 def test_a_file_that_the_owner_has_deleted(meets_future: Owner) -> None:
     """It stays deleted, on each update."""
     owner = meets_future

@@ -123,7 +123,7 @@ def _seen(shop: Workshop, scenario: Scenario, said: Said, before: Tree, after: T
 
 def _patched(project: Path, copy: Path, preview: Said) -> Tree | str:
     """What the printed patch makes of the project, applied by git to a copy of it; or why it cannot be."""
-    if preview.code:
+    if preview.code not in (DONE, CONFLICT):
         return preview.error
     shutil.copytree(project, copy, symlinks=True)
     shutil.rmtree(copy / ".git", ignore_errors=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from litgen_generator.answers.asked import asked_by
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.change.merge import is_owned
 from litgen_generator.change.project import SETTINGS
@@ -209,11 +210,11 @@ def _in_full(endpoint: Row, case: Case) -> Row:
 
 
 def _as_others(case: Case) -> Row:
-    """The case's answers with the choices of the other row, but for names."""
+    """The case's answers with the choices of the other row that the old version knows, but for names."""
     first, *rest = case.answers["endpoints"]
     other = {**_all_told(case.others["endpoints"][0]), "name": first["name"]}
-    kept = ("service_name", "description", "python_version", "endpoints")
-    return {**case.answers, **{k: v for k, v in case.others.items() if k not in kept}, "endpoints": [other, *rest]}
+    taken = asked_by(case.old).service - {"service_name", "description", "python_version", "endpoints"}
+    return {**case.answers, **{k: v for k, v in case.others.items() if k in taken}, "endpoints": [other, *rest]}
 
 
 def _all_told(endpoint: Row) -> Row:

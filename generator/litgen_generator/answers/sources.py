@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from litgen_generator.answers.model import Answers, Endpoint
+from litgen_generator.answers.rules import rule_of
 from litgen_generator.errors import UsageError
 
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "none": None}
@@ -112,23 +113,33 @@ def setting(text: str) -> Setting:
         service = ", ".join(name for name in Answers.model_fields if name != "endpoints")
         raise UsageError(
             f"{text!r} sets nothing; expected KEY=VALUE with one of {service}; or ENDPOINT.KEY=VALUE with one of "
-            f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda"
+            f"{', '.join(Endpoint.model_fields)}. Write it as: litgen set drain_timeout_s=60 embed.devices=cuda. "
+            "What else stands in service.toml is set there."
         )
-    given = value(model, key, typed)
-    return Setting(name if dot else None, key, None if _takes_back(model, key, given) else given)
+    return Setting(name if dot else None, key, None if _takes_back(model, key, typed) else value(model, key, typed))
 
 
-def _takes_back(model: type[BaseModel], key: str, given: Any) -> bool:
-    """Whether a text means that an answer is to be its default: where it could not be an answer itself."""
+def settings(texts: Sequence[str]) -> list[Setting]:
+    """What several such texts set.
+
+    Raises:
+        UsageError: If one of them sets nothing, or one key is set twice.
+    """
+    found = [setting(text) for text in texts]
+    for one, text in zip(found, texts, strict=True):
+        if sum((one.endpoint, one.key) == (other.endpoint, other.key) for other in found) > 1:
+            raise UsageError(f"{text.partition('=')[0]} is set twice; expected each key once. Leave one out.")
+    return found
+
+
+def _takes_back(model: type[BaseModel], key: str, typed: str) -> bool:
+    """Whether a text means that an answer is to be its default: `none`, unless that is one of the choices."""
     field = model.model_fields[key]
-    if field.is_required() or not isinstance(given, str) or given.strip().lower() not in ("none", "null"):
-        return False
-    try:
-        alone: Any = Annotated[field.annotation, *field.metadata]
-        TypeAdapter(alone).validate_python(given)
-    except ValidationError:
-        return True
-    return False
+    return (
+        typed.strip().lower() in ("none", "null")
+        and not field.is_required()
+        and "none" not in rule_of(field).schema.get("enum", ())
+    )
 
 
 def value(model: type[BaseModel], key: str, text: str) -> Any:

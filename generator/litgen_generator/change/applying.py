@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from litgen_generator.change.apart import in_a_process_of_its_own, tell
 from litgen_generator.change.snapshot import behind_link, entry_at, seal
-from litgen_generator.change.trees import LINK, PROGRAM, Change, Entry, Trees
+from litgen_generator.change.trees import LINK, PROGRAM, Change, Entry, Tree, Trees
 from litgen_generator.errors import LitgenError
 from litgen_generator.interrupts import deferred
 
@@ -45,11 +45,13 @@ class Deed:
         command: As it was typed.
         label: What the template's side is called in its conflicts.
         conflicts: The paths in which the owner has still to decide.
+        copies: The places of each file that both sides have moved.
     """
 
     command: str
     label: str
     conflicts: tuple[str, ...] = ()
+    copies: tuple[tuple[str, ...], ...] = ()
 
 
 class _Step(NamedTuple):
@@ -109,16 +111,30 @@ class State:
             known = json.loads((self._last / "deed.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return Deed(known["command"], known["label"], tuple(known["conflicts"]))
+        copies = tuple(tuple(paths) for paths in known.get("copies", ()))
+        return Deed(known["command"], known["label"], tuple(known["conflicts"]), copies)
 
-    def trees(self) -> Trees:
+    def before_and_after(self) -> tuple[dict[str, Entry], dict[str, Entry]]:
         """The trees before and after what was done last."""
-        return Trees(self._last / "trees")
+        trees = Trees(self._last / "trees")
+        return trees.tree(BEFORE), trees.tree(AFTER)
 
-    def settle(self) -> None:
-        """Note that the conflicts of what was done last are resolved."""
+    def forget(self) -> None:
+        """Know no longer what was done last: somebody has taken it back already."""
+        gone = self._folder / "next-forgotten"
+        self._last.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def settle(self, before: Tree, after: Tree) -> None:
+        """Note that the conflicts of what was done last are resolved.
+
+        Args:
+            before: The tree before it.
+            after: The tree after it, as the owner has decided.
+        """
         deed = self.last
         if deed is not None:
+            Trees(self._last / "trees").keep({AFTER: BEFORE}, **{BEFORE: before, AFTER: after})
             _write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
 
     def apply(self, changes: Sequence[Change], trees: Trees, deed: Deed | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from litgen_generator.change import folding, merge
+from litgen_generator.change import folding, merge, runtime_pin
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
 from litgen_generator.change.project import ANSWERS, SETTINGS, Project, check_is_no_link
 from litgen_generator.change.snapshot import rendered, working_tree
@@ -34,11 +34,13 @@ class Wish:
         template: The version of the template that it is to have.
         answers: From the answers as they are, service.toml's values among them, to what they are to be; asked twice,
             and must not ask anybody.
+        is_update: Whether wheels that other versions have left go, too.
     """
 
     command: str
     template: Template
     answers: Callable[[Answers], Answers]
+    is_update: bool = False
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Plan:
         conflicts: What only the owner can decide.
         kept: What stays as the owner has it, although the template's has changed.
         notes: What was found in service.toml, and which questions are new, a sentence each.
+        theirs: What the template gives now.
     """
 
     project: Project
@@ -66,6 +69,7 @@ class Plan:
     conflicts: list[merge.Conflict] = field(default_factory=list)
     kept: list[merge.Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    theirs: Tree = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -80,7 +84,8 @@ class Plan:
     def apply(self, state: State) -> None:
         """Write it."""
         paths = tuple(dict.fromkeys(conflict.path for conflict in self.conflicts))
-        state.apply(self.changes, self.trees, Deed(self.wish.command, self.label, paths))
+        copies = tuple(conflict.copies for conflict in self.conflicts if conflict.copies)
+        state.apply(self.changes, self.trees, Deed(self.wish.command, self.label, paths, copies))
 
 
 def label_of(template: Template) -> str:
@@ -107,6 +112,9 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
             (theirs,) = _pristine([Job(wish.template, wanted)], scratch / "second")
             ours = working_tree(project.root, base, theirs)
         start = _without_choices(base, theirs, folded)
+        if wish.is_update:
+            strays = runtime_pin.strays(project.root, {**base, **theirs}, ours)
+            start, ours = {**start, **strays}, {**ours, **strays}
         if folded.adopted:
             theirs = _without_adopted(theirs, folded.adopted)
         if unsaid := _unsaid(folded.answers, ours):
@@ -116,7 +124,7 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
         notes = [*folded.notes, *_new_questions(wanted, theirs)]
-        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, notes)
+        yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, notes, theirs)
 
 
 def changed(trees: Trees, before: Tree, after: Tree) -> list[Change]:

@@ -44,6 +44,7 @@ _API_KEYS: Final = "env:API_KEYS"
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
 _REFUSED = "but as an answer it is refused, so other files do not follow it"
+_NOT_TAKEN = "in service.toml is not taken into the answers"
 
 
 class Folded(NamedTuple):
@@ -117,6 +118,11 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
     return folded
 
 
+def is_refusal(note: str) -> bool:
+    """Whether a note tells of something in service.toml that the other files do not follow."""
+    return _REFUSED in note or _NOT_TAKEN in note
+
+
 def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
     """The base as if what the owner chose were the template's: then only what was asked for is a change by it.
 
@@ -187,9 +193,12 @@ def _fold(folded: Folded, edits: list[_Edit]) -> None:
             _give_back(edit.place, stored[id(edit)])
     for edit in edits:
         why = refused.get(id(edit))
-        folded.notes.append(f"{edit.said}, {_REFUSED}: {why}" if why else edit.said)
-        if not why:
-            folded.values[dotted(edit.place.path)] = edit.spelled
+        if why:
+            folded.notes.append(f"{edit.said}, {_REFUSED}: {why}")
+            continue
+        is_known = _is_alike(stored[id(edit)].get(edit.place.name, _MISSING), edit.value)
+        folded.notes.extend([] if is_known else [edit.said])
+        folded.values[dotted(edit.place.path)] = edit.spelled
 
 
 def _to_blame(folded: Folded, taken: list[_Edit], stored: Mapping[int, dict[str, Any]], told: Told) -> list[_Edit]:
@@ -230,7 +239,7 @@ def _adopt(folded: Folded, name: str, table: dict[str, Any]) -> None:
     refused = [told.message for told in problems({**folded.answers, "endpoints": endpoints}) if told.at.startswith(at)]
     if refused:
         why = refused[0].removeprefix(f"{at}.")
-        folded.notes.append(f"{dotted(('endpoints', name))} in service.toml is not taken into the answers: {why}")
+        folded.notes.append(f"{dotted(('endpoints', name))} {_NOT_TAKEN}: {why}")
         return
     folded.answers["endpoints"] = endpoints
     folded.adopted.append(name)

@@ -3,6 +3,7 @@
 * `service.toml` is the owner's: it is merged key by key.
 * A handler, its schemas and its tests are the owner's: kept if edited, brought up to date if not.
 * What the owner has deleted stays deleted.
+* The runtime's pin and wheel in pyproject.toml are the template's, whatever the owner has put beside them.
 * What litgen keeps its own books in comes from the template's side.
 * All else is merged by git, as text, with renames followed.
 """
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import yaml
 
-from litgen_generator.change import toml_merge
+from litgen_generator.change import runtime_pin, toml_merge
 from litgen_generator.change.project import ANSWERS, SETTINGS
 from litgen_generator.change.toml_text import decoded
 from litgen_generator.change.trees import Clash, Entry, Merged, Tree, Trees
@@ -43,6 +44,8 @@ class Conflict(NamedTuple):
     path: str
     why: str
     key: str | None = None
+    copies: tuple[str, ...] = ()
+    """Where the file is, if both sides have moved it."""
 
 
 class Kept(NamedTuple):
@@ -78,11 +81,12 @@ def merge(trees: Trees, base: Tree, ours: Tree, theirs: Tree, label: str) -> Mer
         label: What that is called in conflicts.
     """
     plain, crlf = _with_plain_line_ends(ours, base)
-    trees.keep({"yours": "base", "theirs": "base"}, base=base, yours=plain, theirs=theirs)
+    start, plain = runtime_pin.following(base, plain, theirs)
+    trees.keep({"yours": "base", "theirs": "base"}, base=start, yours=plain, theirs=theirs)
     by_owner, by_template = trees.renames("base", "yours"), trees.renames("base", "theirs")
     kept: list[Kept] = []
-    standing = _standing(base, plain, theirs, by_owner, by_template, kept)
-    sides = [dict(side) for side in (base, plain, standing)]
+    standing = _standing(start, plain, theirs, by_owner, by_template, kept)
+    sides = [dict(side) for side in (start, plain, standing)]
     settings = _settled(sides, ours, theirs)
     merged = trees.merged(sides[0], sides[1], sides[2], label)
     result = Merge(dict(merged.tree), list(_conflicts(merged.clashes, merged.tree)), kept)
@@ -99,6 +103,27 @@ def merge(trees: Trees, base: Tree, ours: Tree, theirs: Tree, label: str) -> Mer
 def merge_as_text(trees: Trees, base: Tree, ours: Tree, theirs: Tree) -> Merged:
     """Merge every file as git does."""
     return trees.merged(base, ours, theirs, "before")
+
+
+def lost_by_copier(trees: Trees, base: Tree, ours: Tree, theirs: Tree) -> dict[str, str | None]:
+    """The files that the owner has edited and the template has no more: where each is now, or None."""
+    edited = [path for path in base if path not in theirs and path in ours]
+    edited = [path for path in edited if _without_returns(ours[path]) != _without_returns(base[path])]
+    if not edited:
+        return {}
+    trees.keep({"theirs": "base"}, base=base, theirs=theirs)
+    moved = trees.renames("base", "theirs")
+    return {path: moved.get(path) for path in sorted(edited)}
+
+
+def is_taken_back(before: Tree, after: Tree, ours: Tree) -> bool:
+    """Whether every file that a change has changed is as before it, but for its line ends, of which git has a say."""
+    changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+    return all(_without_returns(ours.get(path)) == _without_returns(before.get(path)) for path in changed)
+
+
+def _without_returns(entry: Entry | None) -> Entry | None:
+    return entry and entry._replace(content=entry.content.replace(b"\r\n", b"\n"))
 
 
 def is_owned(path: str) -> bool:
@@ -208,4 +233,8 @@ def _conflicts(clashes: list[Clash], files: Tree) -> Iterator[Conflict]:
         path = next((path for path in clash.paths if path in files), clash.paths[0])
         if path not in seen:
             seen.add(path)
-            yield Conflict(path, _REASONS.get(clash.kind, f"git says: {clash.kind}"))
+            copies = tuple(dict.fromkeys(each for each in clash.paths if each in files))
+            if clash.kind != "rename/rename" or len(copies) < 2:
+                yield Conflict(path, _REASONS.get(clash.kind, f"git says: {clash.kind}"))
+            else:
+                yield Conflict(path, f"{_REASONS[clash.kind]}: {' and '.join(copies)}", None, copies)

@@ -14,7 +14,8 @@ import yaml
 
 from litgen_generator import git
 from litgen_generator.errors import LitgenError
-from litgen_generator.release.carried import order
+from litgen_generator.release import bundle
+from litgen_generator.release.carried import held, order
 from litgen_generator.release.current import Template
 from litgen_generator.render import BUNDLE
 
@@ -80,10 +81,32 @@ class Project:
             )
         return cls(root, {key: value for key, value in known.items() if not key.startswith("_")}, tag)
 
-    @property
+    @cached_property
     def template(self) -> Template:
-        """The version that it was made by: it carries that itself."""
-        return Template(self.root / BUNDLE, self.tag)
+        """The version that it was made by: it carries that itself; if not, as after a merge of branches, litgen does.
+
+        Raises:
+            LitgenError: If nobody does, or the bundle is not there, or not as litgen wrote it.
+        """
+        place = self.root / BUNDLE
+        content = place.read_bytes() if place.is_file() else None
+        what = "missing" if content is None else "" if _is_bundle(content) else "damaged"
+        if content is None or what:
+            raise LitgenError(
+                f"{place} is {what}; expected the template that the project was made from. "
+                f"Put it back: git checkout HEAD -- {BUNDLE}"
+            )
+        if bundle.holds(content, self.tag):
+            return Template(place, self.tag)
+        found = held(self.tag)
+        if found is None:
+            raise LitgenError(
+                f"{place} does not hold {self.tag}, the project's version, and this litgen has no copy; expected one "
+                f"of the two. Find the commit that brought it: git log --oneline -- {BUNDLE}; then: "
+                f"git checkout COMMIT -- {BUNDLE}. Or install a litgen that has it: pip install --upgrade "
+                "litgen-generator"
+            )
+        return found
 
     @cached_property
     def package(self) -> str:
@@ -113,16 +136,19 @@ class Project:
         """Copy the bundle of its own version, so that nothing changes it meanwhile.
 
         Raises:
-            LitgenError: If it is not there, or not as litgen wrote it.
+            LitgenError: If there is none.
         """
-        place = self.root / BUNDLE
-        what = "missing" if not place.is_file() else "" if _is_bundle(place.read_bytes()) else "damaged"
-        if what:
-            raise LitgenError(
-                f"{place} is {what}; expected the template that the project was made from. "
-                f"Put it back: git checkout HEAD -- {BUNDLE}"
-            )
-        return Path(shutil.copyfile(place, target))
+        return Path(shutil.copyfile(self.template.bundle, target))
+
+
+def version_in(answers: bytes) -> str | None:
+    """The version of the template that answers name, if they can be read."""
+    try:
+        known = yaml.safe_load(answers)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None
+    tag = known.get("_commit") if isinstance(known, dict) else None
+    return tag if isinstance(tag, str) else None
 
 
 def check_is_no_link(place: Path) -> None:

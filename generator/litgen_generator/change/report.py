@@ -22,7 +22,7 @@ def lines(plan: Plan) -> Iterator[tuple[str, str]]:
             yield "add" if before is None else "delete" if after is None else "change", path
     for kept in plan.kept:
         yield "keep", f"{kept.path} ({kept.why}; the template's has changed)"
-    for path, why, key in plan.conflicts:
+    for path, why, key, _ in plan.conflicts:
         yield "conflict", f"{path}{f': {key}' if key else ''} ({why})"
 
 

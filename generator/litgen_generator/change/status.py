@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from litgen_generator.change import folding, runtime_pin
 from litgen_generator.change.engine import Plan
 from litgen_generator.change.merge import is_owned
 from litgen_generator.change.project import ANSWERS, SETTINGS, Project
+from litgen_generator.change.runtime_pin import VENDOR
 from litgen_generator.change.trees import Tree
+from litgen_generator.render import BUNDLE
+
+_GRACE = re.compile(rb"^ *(terminationGracePeriodSeconds|stop_grace_period): *(\d+)", re.MULTILINE)
 
 _MARKER = re.compile(rb"^(<<<<<<< yours|>>>>>>> template v)", re.MULTILINE)
 
@@ -77,6 +82,17 @@ def out_of_step(project: Project, plan: Plan | None) -> Iterator[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         yield f"{SETTINGS} is not TOML: {error}. Correct it."
         return
+    yield from _endpoints(project, settings)
+    wrong = runtime_pin.problem(project.root)
+    if wrong:
+        yield f"{wrong}. Name in it the one that is there, or take the other back with git"
+    if plan:
+        yield from (note for note in plan.notes if folding.is_refusal(note))
+        yield from _short_graces(plan)
+        yield from _changes(project, plan)
+
+
+def _endpoints(project: Project, settings: Mapping[str, Any]) -> Iterator[str]:
     tables = settings.get("endpoints")
     tables = tables if isinstance(tables, dict) else {}
     answered = [each["name"] for each in project.answers["endpoints"]]
@@ -89,8 +105,29 @@ def out_of_step(project: Project, plan: Plan | None) -> Iterator[str]:
         missing = _missing_handler(project.root, table)
         if missing:
             yield f"endpoint {name} has no handler: {missing}"
-    behind = sorted(change.path for change in plan.changes if change.path != ANSWERS) if plan else []
-    if behind:
+
+
+def _short_graces(plan: Plan) -> Iterator[str]:
+    """Where an owner gives the service less time to stop than it needs."""
+    for path in sorted(plan.base.keys() & plan.ours.keys()):
+        needed, given = (dict(_GRACE.findall(side[path].content)) for side in (plan.base, plan.ours))
+        for key in needed.keys() & given.keys():
+            if int(given[key]) < int(needed[key]):
+                yield (
+                    f"{path}: {key.decode()} is {int(given[key])} s, less than a drain takes, so that the service is "
+                    f"killed in the middle of one; expected at least {int(needed[key])} s. Raise it."
+                )
+
+
+def _changes(project: Project, plan: Plan) -> Iterator[str]:
+    """What `litgen update` to the same version would change."""
+    changes = {change.path: change for change in plan.changes if change.path != ANSWERS}
+    if changes.pop(BUNDLE, None):
+        yield f"{BUNDLE} does not hold {project.tag}, the project's version: `litgen update` mends it"
+    for path in [path for path, change in changes.items() if path.startswith(VENDOR) and change.after is None]:
+        del changes[path]
+        yield f"{path} is of another version: `litgen update` takes it away"
+    if behind := sorted(changes):
         yield f"these do not follow {SETTINGS}: {', '.join(behind)}. `litgen update` brings them in step"
 
 

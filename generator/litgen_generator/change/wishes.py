@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from litgen_generator.answers.model import Answers
+from litgen_generator.answers.asked import Asked
+from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.answers.problems import parsed
 from litgen_generator.answers.sources import Setting
 from litgen_generator.errors import UsageError
@@ -63,6 +64,28 @@ def with_settings(answers: Given, settings: Sequence[Setting], *, judge: bool = 
         for one in settings:
             _put(_target(changed, one), one._replace(value=_target(good, one).get(one.key)))
     return changed
+
+
+def refuse_unknown(given: Sequence[Setting], asked: Asked, tag: str) -> None:
+    """Refuse what the version of a project does not know, though this litgen does.
+
+    Raises:
+        UsageError: If there is something.
+    """
+    for one in given:
+        known = asked.service if one.endpoint is None else asked.endpoint
+        if one.key not in known:
+            listed = ", ".join(key for key in (*Answers.model_fields, *Endpoint.model_fields) if key in known)
+            raise UsageError(
+                f"template {tag}, which the project has, knows no {one.key}; expected one of {listed}. "
+                "Run first: litgen update"
+            )
+        choices = asked.choices.get(one.key) if one.endpoint is not None else None
+        if choices and isinstance(one.value, str) and one.value not in choices:
+            raise UsageError(
+                f"template {tag}, which the project has, knows no {one.key} {one.value!r}; expected one of "
+                f"{', '.join(choices)}. A newer one may: litgen update"
+            )
 
 
 def _target(answers: dict[str, Any], one: Setting) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Versions of the template as a git bundle: a parentless commit for each, the same id from the same sources."""
 
+import io
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from litgen_generator import git
 from litgen_generator.release import wheel
@@ -61,14 +63,28 @@ def join(bundles: Mapping[str, Path], target: Path) -> None:
 
 def refs(bundle: Path) -> dict[str, str]:
     """What a bundle holds: the commit of each ref."""
-    found = {}
     with bundle.open("rb") as file:
-        for line in file:
-            commit, _, name = line.decode("ascii", "replace").rstrip("\n").partition(" ")
-            if line == b"\n":
-                break
-            found[name] = commit
-    return found
+        return _refs(file)
+
+
+def holds(content: bytes, tag: str) -> bool:
+    """Whether a bundle holds a version."""
+    return f"refs/tags/{tag}" in _refs(io.BytesIO(content))
+
+
+def file_in(bundle: Path, tag: str, path: str) -> bytes | None:
+    """A file of a version in a bundle, if there is such a file.
+
+    Raises:
+        LitgenError: If the bundle cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="litgen-bundle-") as folder:
+        env, repository = git.neutral_environment(), Path(folder)
+        _init(repository, env)
+        git.run("fetch", "--quiet", bundle, f"refs/tags/{tag}:refs/tags/{tag}", cwd=repository, env=env)
+        if not git.run("ls-tree", "--name-only", tag, "--", path, cwd=repository, env=env):
+            return None
+        return git.output("cat-file", "blob", f"{tag}:{path}", cwd=repository, env=env)
 
 
 def source_digest(bundle: Path) -> str:
@@ -77,6 +93,16 @@ def source_digest(bundle: Path) -> str:
     if not digests:
         raise ValueError(f"{bundle} does not say which sources it holds")
     return digests[0]
+
+
+def _refs(file: BinaryIO) -> dict[str, str]:
+    found = {}
+    for line in file:
+        commit, _, name = line.decode("ascii", "replace").rstrip("\n").partition(" ")
+        if line == b"\n":
+            break
+        found[name] = commit
+    return found
 
 
 def _init(repository: Path, env: Mapping[str, str]) -> None:

@@ -40,17 +40,21 @@ def versions() -> list[Template]:
     return releases if is_released(newest.tag) else [*releases, newest]
 
 
+def held(tag: str) -> Template | None:
+    """The version with exactly this tag, if this litgen has it."""
+    return next((each for each in versions() if each.tag == tag), None)
+
+
 def template_of(tag: str) -> Template:
     """The version with a tag; `0.2.0` means `v0.2.0`.
 
     Raises:
         LitgenError: If this litgen does not have it.
     """
-    carried = versions()
     wanted = f"v{tag.removeprefix('v')}"
-    found = next((each for each in carried if each.tag == wanted), None)
+    found = held(wanted)
     if found is None:
-        listed = ", ".join(each.tag for each in carried)
+        listed = ", ".join(each.tag for each in versions())
         raise LitgenError(
             f"this litgen has no template {wanted}; expected one of {listed}. "
             "Choose one of them, or install a litgen that has it."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from litgen_generator.change import applying
-from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
+from litgen_generator.change.applying import Deed, State
 from litgen_generator.change.engine import changed
 from litgen_generator.change.snapshot import entry_at
 from litgen_generator.change.trees import FILE, LINK, Change, Entry, Trees
@@ -229,5 +229,5 @@ def test_links_are_links(project: Project) -> None:
         changes = changed(trees, {}, {"link": Entry(LINK, b"a")})
         project.state.apply(changes, trees, Deed("test", "template v1"))
     assert (project.root / "link").readlink() == Path("a")
-    assert project.state.trees().tree(AFTER)["link"].mode == LINK
-    assert "link" not in project.state.trees().tree(BEFORE)
+    assert project.state.before_and_after()[1]["link"].mode == LINK
+    assert "link" not in project.state.before_and_after()[0]

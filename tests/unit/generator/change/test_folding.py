@@ -251,3 +251,13 @@ def test_a_run_limit_that_is_automatic() -> None:
     """The runtime's word for "not given" is no answer, and nothing to speak of."""
     folded = folded_of({"endpoints.embed.run_limit_s": "auto"})
     assert (folded.answers, folded.notes) == (ANSWERS, [])
+
+
+@pytest.mark.parametrize(("value", "answer"), [(5, 5), (5, 5.0), (-1, False), (False, -1)])
+def test_what_is_an_answer_already_is_not_said_again(value: Any, answer: Any) -> None:
+    """However it is spelled in service.toml; it stays spelled so."""
+    endpoints = [{**each, "timeout_s": answer} if each["name"] == "embed" else each for each in ANSWERS["endpoints"]]
+    answers = {**ANSWERS, "endpoints": endpoints}
+    base = rendered(**answers)
+    folded = fold(answers, base, set_values(base, {"endpoints.embed.timeout_s": value}))
+    assert folded.notes == []
