@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import signal
 import socket
 import time
@@ -181,3 +182,30 @@ def test_a_drain_ends_the_streams(tmp_path: Path) -> None:
 def _connections(service: Running) -> float:
     (line,) = [line for line in service.get("/metrics").text.splitlines() if line.startswith("litgen_connections ")]
     return float(line.split()[1])
+
+
+def test_events_outlive_processes(tmp_path: Path) -> None:
+    """After the death of a worker, and of the HTTP process, the numbers go on, and nothing is told twice."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    pages = endpoint("talking:Pages", "/pages", "Number", "Number", jobs=True)
+    with serving(config_of(tmp_path, {"pages": pages}, {"port": port})) as service:
+        job_id = accepted(service, "/pages", {"x": 25})
+        seen: list[dict[str, Any]] = []
+        for victim in ("worker", "http"):
+            assert eventually(lambda: job_of(service, job_id)["progress"])
+            seen += Listener(service, job_id, seen[-1]["id"] if seen else None).listen(3)
+            os.kill(service.worker_pids()[0] if victim == "worker" else service.http_pid, signal.SIGKILL)
+        assert eventually(lambda: _status(service, job_id) == "running", 30.0)
+        seen += Listener(service, job_id, seen[-1]["id"]).listen()
+        assert [int(event["id"]) for event in seen] == list(range(len(seen)))
+        assert [event["event"] for event in seen].count("running") == 2, "the process's death is another attempt"
+        assert (seen[-1]["event"], job_of(service, job_id)["progress"]) == ("succeeded", 1.0)
+
+
+def _status(service: Running, job_id: str) -> str | None:
+    try:
+        return str(job_of(service, job_id)["status"])
+    except httpx.HTTPError:
+        return None

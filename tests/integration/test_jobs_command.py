@@ -25,6 +25,7 @@ def path(tmp_path: Path) -> Path:
     """A service.toml of endpoints that take jobs."""
     endpoints = {
         "act": act(jobs=True, repeatable=True),
+        "later": endpoint("actions:ActLater", "/later", jobs=True, timeout_s=600.0),
         "reversed": endpoint("uploads:Reversed", "/reversed", jobs=True, batching={"max_size": 4})
         | {"request": BYTES, "response": BYTES},
     }
@@ -112,24 +113,27 @@ def test_purging(service: Running) -> None:
     bad = accepted(service, "/act", {"do": "raise"})
     for job_id in (good, bad):
         ended(service, job_id)
-    held = accepted(service, "/act", {"do": "sleep", "seconds": 3})
+    held = accepted(service, "/later", {"do": "", "seconds": 600})
     assert jobs("purge", "--url", service.url, "--older-than", 3600, "--yes").stdout == "nothing to delete\n"
     assert jobs("purge", "--url", service.url).returncode == 1, "nobody says yes"
     assert jobs("purge", "--url", service.url, "--status", "failed", "--yes").stdout == "deleted 1 jobs\n"
     assert_problem(service.get(f"/v1/jobs/{bad}"), 404, "not-found")
     assert jobs("purge", "--url", service.url, "--yes").stdout == "deleted 1 jobs\n"
-    assert ended(service, held)["status"] == "succeeded"
+    assert job_of(service, held)["status"] == "running"
+    service.post(f"/v1/jobs/{held}/cancel")
+    assert ended(service, held)["status"] == "canceled"
 
 
 def test_watching(service: Running) -> None:
     """A live view has what waits and runs, and ends with Ctrl-C."""
-    accepted(service, "/act", {"do": "sleep", "seconds": 5})
+    held = accepted(service, "/later", {"do": "", "seconds": 600})
     command = [sys.executable, "-m", "litgen_runtime", "jobs", "list", "--watch", "--url", service.url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(4)
         process.send_signal(signal.SIGINT)
         shown, _ = process.communicate(timeout=10)
-    assert "act: 1 running, 0 waiting" in shown
+    service.post(f"/v1/jobs/{held}/cancel")
+    assert "later: 1 running, 0 waiting" in shown
     assert shown.count("ENDPOINT") >= 2
 
 
