@@ -93,6 +93,8 @@ _VERSIONS = (
     """,
 )
 
+VERSION = len(_VERSIONS)
+
 
 def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     """Give a database the tables of this version, all or nothing.
@@ -101,9 +103,9 @@ def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
         StartupError: a later version has written it.
     """
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > len(_VERSIONS):
+    if found > VERSION:
         raise StartupError(
-            f"{path} was written by a later version of the runtime (schema {found}; this one knows {len(_VERSIONS)}). "
+            f"{path} was written by a later version of the runtime (schema {found}; this one knows {VERSION}). "
             "Start that version again, or give jobs.store another file."
         )
     for number, script in enumerate(_VERSIONS[found:], start=found + 1):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from litgen_runtime.errors import StartupError
 from litgen_runtime.jobs.blobs import make_folder
 from litgen_runtime.jobs.rows import SqliteRows
-from litgen_runtime.jobs.schema import bring_up_to_date
+from litgen_runtime.jobs.schema import VERSION, bring_up_to_date
 from litgen_runtime.jobs.store import Rows, StoreFailed
 
 log = logging.getLogger(__name__)
@@ -105,12 +105,12 @@ class SqliteStore:
 
     def _commit(self, rows: SqliteRows, works: list[_Work]) -> None:
         try:
-            before = self._connection.total_changes
             self._connection.execute("BEGIN IMMEDIATE")
             done = [self._done(rows, work) for work in works]
+            if self._trouble is not None:
+                self._connection.execute(f"PRAGMA user_version = {VERSION}")  # so that something is written at all
             self._connection.execute("COMMIT")
-            if self._connection.total_changes > before:  # one that has changed nothing has not been written
-                self._trouble = None
+            self._trouble = None
         except sqlite3.Error as error:
             if self._trouble is None:
                 log.error("the job store cannot write: %s; tried again with what comes next", error)
