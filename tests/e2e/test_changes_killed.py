@@ -98,7 +98,7 @@ def first_file(owner: Owner, process: subprocess.Popen[str], old: bytes) -> None
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("number", "moments"),
-    [(signal.SIGKILL, 20), (signal.SIGINT, 8), (signal.SIGTERM, 8)],
+    [(signal.SIGKILL, 12), (signal.SIGINT, 5), (signal.SIGTERM, 5)],
     ids=["SIGKILL", "SIGINT", "SIGTERM"],
 )
 def test_a_command_that_is_stopped_at_any_moment(owner: Owner, number: signal.Signals, moments: int) -> None:
@@ -119,7 +119,7 @@ def test_a_command_that_is_stopped_at_any_moment(owner: Owner, number: signal.Si
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("number", "moments"),
-    [(signal.SIGKILL, 8), (signal.SIGINT, 3), (signal.SIGTERM, 3), (signal.SIGHUP, 2), (signal.SIGQUIT, 2)],
+    [(signal.SIGKILL, 5), (signal.SIGINT, 2), (signal.SIGTERM, 2), (signal.SIGHUP, 1), (signal.SIGQUIT, 1)],
     ids=["SIGKILL", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"],
 )
 def test_a_command_that_is_stopped_while_it_writes(owner: Owner, number: signal.Signals, moments: int) -> None:
@@ -144,7 +144,7 @@ def test_a_machine_that_stops_while_files_are_written(owner: Owner) -> None:
     before, after, _ = outcomes(owner)
     old = (owner.project / ".copier-answers.yml").read_bytes()
     between = 0
-    for moment in range(6):
+    for moment in range(4):
         process = start(owner, SLOW)
         first_file(owner, process, old)
         time.sleep(0.05 * moment)

@@ -83,7 +83,7 @@ def test_a_power_cut(shim: Path, tmp_path: Path) -> None:
         threads = [threading.Thread(target=ask, args=(service, client)) for client in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(3.0)
+        time.sleep(2.0)
         for process in service.marked.processes():
             os.kill(process.pid, signal.SIGKILL)
         for thread in threads:

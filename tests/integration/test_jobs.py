@@ -1,6 +1,7 @@
 """Jobs over HTTP (docs/jobs.md)."""
 
 import concurrent.futures
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -285,3 +286,23 @@ def test_whose_a_job_is(tmp_path: Path) -> None:
         assert [job["id"] for job in listed] == [ids["bob"]]
         assert ended(service, accepted(service, "/open", {"x": 3}))["status"] == "succeeded"
         assert_problem(service.get(f"/v1/jobs/{ids['alice']}"), 404, "not-found")
+
+
+def test_jobs_of_an_endpoint_that_takes_no_more(tmp_path: Path) -> None:
+    """They are kept, can be canceled, and expire; the service goes on."""
+    later = endpoint("actions:ActLater", "/later", jobs=True, timeout_s=600.0)
+    both = {"square": square(jobs=True), "later": later}
+    with serving(config(tmp_path, both)) as service:
+        running = accepted(service, "/later", {"do": "", "seconds": 600})
+        assert stands(service, running, "running")
+        for _ in range(2):  # what the worker gets ahead of time
+            accepted(service, "/later", {"do": "", "seconds": 600})
+        late, waiting = (accepted(service, "/later", {"do": "", "seconds": 0}, Job_TTL=ttl) for ttl in ("3", "600"))
+        service.signal(signal.SIGKILL)
+        service.wait_exit()
+    with serving(config(tmp_path, {**both, "later": {**later, "jobs": False}})) as service:
+        assert ended(service, late)["status"] == "expired"
+        assert service.post(f"/v1/jobs/{waiting}/cancel").json()["status"] == "canceled"
+        assert job_of(service, running)["status"] == "failed"
+        assert ended(service, accepted(service, "/square", {"x": 3}))["output"] == {"x": 9}
+        assert service.log().count("listening") == 1, "the HTTP process ended"

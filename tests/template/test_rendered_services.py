@@ -21,7 +21,7 @@ expected-statuses = ["2xx", "3xx", "4xx", 504] # X-Request-Timeout is one of the
 """
 JUDGING = """
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "5xx", 422] # what a form must hold is for the model to say
+expected-statuses = ["2xx", "5xx", 401, 422] # what a form must hold is for the model to say
 """
 KNOWN = f"""
 [auth.openapi.bearer]

@@ -70,11 +70,15 @@ class Backlogs:
 
     def add(self, job: Job) -> None:
         """A job waits."""
-        waiting = self._waiting[job.endpoint]
+        waiting = self._waiting.get(job.endpoint)
+        if waiting is None:  # of an endpoint that takes no more: nothing is bounded by it
+            return
         oldest = waiting.oldest if waiting.jobs and waiting.oldest is not None else job.created_at
         self._waiting[job.endpoint] = Backlog(waiting.jobs + 1, waiting.bytes + job.input_bytes, oldest)
 
     def remove(self, job: Job) -> None:
         """It does not any more."""
-        waiting = self._waiting[job.endpoint]
+        waiting = self._waiting.get(job.endpoint)
+        if waiting is None:
+            return
         self._waiting[job.endpoint] = Backlog(waiting.jobs - 1, waiting.bytes - job.input_bytes, waiting.oldest)

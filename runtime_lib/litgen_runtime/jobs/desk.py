@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -116,11 +117,15 @@ class Desk:
 
     def open(self) -> None:
         """Take up what an earlier process left, and begin to run."""
-        loop = asyncio.get_running_loop()
         for engine in self._engines.values():
-            self._tasks += [loop.create_task(engine.claim_on()), loop.create_task(engine.settle_on())]
-            self._tasks.append(loop.create_task(engine.note_on()))
-        self._tasks.append(loop.create_task(self._look_after()))
+            for work in (engine.claim_on, engine.settle_on, engine.note_on):
+                self._begin(work())
+        self._begin(self._look_after())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(_must_not_fail)
+        self._tasks.append(task)
 
     def stop(self) -> None:
         """Begin to run nothing more, and let nobody wait any longer."""
@@ -162,11 +167,12 @@ class Desk:
         self.listener(job)
         self.stats.changed(job)
         self.bells.ring(job.id)
-        if job.status is Status.QUEUED:
-            self._engines[job.endpoint].wake()
-        elif job.status is Status.RUNNING and job.cancel_requested_at is not None:
-            self._engines[job.endpoint].stop_job(job)
-        elif job.is_terminal:
+        engine = self._engines.get(job.endpoint)  # none where an endpoint takes no jobs any more
+        if engine is not None and job.status is Status.QUEUED:
+            engine.wake()
+        elif engine is not None and job.status is Status.RUNNING and job.cancel_requested_at is not None:
+            engine.stop_job(job)
+        if job.is_terminal:
             for future in self._waiting.get(job.id, ()):
                 if not future.done():
                     future.set_result(None)
@@ -185,3 +191,10 @@ class Desk:
             for engine in self._engines.values():
                 engine.wake()
             await asyncio.sleep(_SWEEP_S)
+
+
+def _must_not_fail(task: asyncio.Task[None]) -> None:
+    """End the process with what jobs cannot go on without: the next one takes them up, and nothing stands still."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("jobs cannot go on; the HTTP process ends, to be replaced", exc_info=error)
+        os._exit(1)

@@ -67,8 +67,7 @@ class Ledger:
             now, changed = self._clock(), []
             rows.bring_forward(now + machine.MAX_BACKOFF_S, now)
             for job in rows.running():
-                rules = self._rules.get(job.endpoint, _RETIRED)
-                new = machine.recovered(job, _LOST.to_json(), rules, now)
+                new = machine.recovered(job, _LOST.to_json(), self._rules_of(job), now)
                 if new is not None:
                     changed.append(self._note(rows, new, now))
             return changed, rows.backlog(), rows.files()
@@ -78,8 +77,7 @@ class Ledger:
         self.backlogs.found(backlog)
         self._is_open = True
         for job in changed:
-            if job.endpoint in self._rules:
-                self.on_change(job)
+            self.on_change(job)
 
     async def submit(self, wish: Wish) -> tuple[Job, bool]:
         """Accept a job; True with one that its key has made before.
@@ -192,7 +190,7 @@ class Ledger:
                 if stored is None:
                     continue
                 stored = said.write(rows, stored, now) if said is not None else stored
-                new = machine.settled(stored, job.fence, outcome, self._rules[job.endpoint], now)
+                new = machine.settled(stored, job.fence, outcome, self._rules_of(job), now)
                 if new is not None:
                     result = payloads.get(job.id) if new.status is Status.SUCCEEDED else None
                     changed.append(self._note(rows, new, now, result))
@@ -237,7 +235,7 @@ class Ledger:
 
         def work(rows: Rows) -> tuple[Job, bool]:
             job = owned(rows, job_id, principal)
-            new = machine.cancelled(job, self._rules[job.endpoint], now)
+            new = machine.cancelled(job, self._rules_of(job), now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
             return self._note(rows, new, now), job.status is Status.QUEUED
@@ -310,12 +308,12 @@ class Ledger:
             over: list[Job] = []
             names: list[str] = []
             for job in rows.overtaken(now, _SWEEP):
-                new = machine.overtaken(job, self._rules[job.endpoint], now)
+                new = machine.overtaken(job, self._rules_of(job), now)
                 if new is not None:
                     over.append(self._note(rows, new, now))
             for job in rows.old(now, _SWEEP):
                 names += rows.strip(job.id)
-                rest = machine.stripped(job, self._rules[job.endpoint])
+                rest = machine.stripped(job, self._rules_of(job))
                 if rest is None:
                     rows.delete(job.id)
                 else:
@@ -340,6 +338,9 @@ class Ledger:
         if not wished:
             self.announce(rows, job, now, result)
         return job
+
+    def _rules_of(self, job: Job) -> Rules:
+        return self._rules.get(job.endpoint, _RETIRED)
 
     async def _write(self, work: Callable[[Rows], R]) -> R:
         try:
