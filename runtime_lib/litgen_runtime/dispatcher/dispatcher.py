@@ -231,7 +231,7 @@ class Dispatcher:
 
     def receive(self, line: WorkerLine, frame: Frame) -> None:
         """Take one frame of a worker."""
-        now = time.monotonic()
+        now, answered = time.monotonic(), 0
         if frame.kind is Kind.STARTED:
             keys, reason = unpack_batch(frame)
             line.start(keys, now)
@@ -241,17 +241,17 @@ class Dispatcher:
         if frame.kind is Kind.CHUNK:
             self._feed(line, frame)
             return
-        results = unpack_results(frame)
-        for result in results:
+        for result in unpack_results(frame):
             ticket = line.finish(result, now)
             if result.status == DROPPED:
                 self._settle_dropped(ticket)
             else:
+                answered += 1
                 self._forecast.note(result.run_s, line.lag_s, now)
                 self._settle(ticket, result)
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
-        self._rate.count(now, sum(result.status != DROPPED for result in results))
+        self._rate.count(now, answered)
         if self._waiting:
             self._pump_soon()
         elif not line.load.held:

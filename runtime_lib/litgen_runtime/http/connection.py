@@ -144,7 +144,7 @@ class TimedProtocol(HttpToolsProtocol):
             raise ValueError  # ends the parser
         self._header_bytes = 0
         lane = self._lanes.get(self.url)
-        if lane is None or not (self._may_take_lane() and lane.takes(self.headers)):
+        if lane is None or not self._may_take_lane() or (lane.selects and not lane.takes(self.headers)):
             self._enter_asgi()
         else:
             self._lane, self._pieces = lane, []

@@ -56,6 +56,8 @@ class Door:
         gate: who may come in; None: everybody.
     """
 
+    selects = False  # whether the short way is not for every request
+
     def __init__(
         self,
         dispatcher: Dispatcher,
@@ -73,7 +75,7 @@ class Door:
         self._timeouts = TimeoutLog(dispatcher.name, dispatcher.stats)
 
     def takes(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether a request with these headers may take the short way."""
+        """Whether a request with these headers may take the short way; asked only where ``selects``."""
         return True
 
     def submit(self, call: Call, body: bytes) -> Ticket:

@@ -36,6 +36,8 @@ class JobDoor(Door):
         office: who sends webhooks; None where there are none.
     """
 
+    selects = True
+
     def __init__(
         self,
         dispatcher: Dispatcher,
