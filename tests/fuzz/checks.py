@@ -1,5 +1,6 @@
 """What has to hold after a command, whatever its owner had done before."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import yaml
 
 from litgen_generator.change.merge import endpoint_of, is_owned
 from litgen_generator.change.project import ANSWERS, SETTINGS
+from litgen_generator.change.runtime_pin import PYPROJECT
 from litgen_generator.change.trees import Entry
 from litgen_runtime.errors import SettingsError
 from litgen_runtime.settings.load import validate
@@ -59,11 +61,16 @@ def tokens_in(tree: Tree, scenario: Scenario) -> Iterator[tuple[str, bytes]]:
                 yield path, wide
 
 
+def _any_runtime(text: bytes) -> bytes:
+    """The text without which runtime it names: that is the template's, whatever stands beside it."""
+    return re.sub(rb"litgen-runtime==[^\"'\s;,]+|litgen_runtime-[^\"'/\s]+\.whl", b"litgen-runtime", text)
+
+
 def _survival(seen: Seen) -> Iterator[str]:
     kept = b"\n".join(entry.content for path, entry in seen.after.items() if not path.startswith(_BOOKS))
-    kept = kept.replace(b"\r\n", b"\n")
+    kept = _any_runtime(kept.replace(b"\r\n", b"\n"))
     for path, line in tokens_in(seen.ours, seen.scenario):
-        if line not in kept:
+        if _any_runtime(line) not in kept:
             yield f"lost from {path!r}: {line!r}"
 
 
@@ -90,6 +97,8 @@ def _files(seen: Seen) -> Iterator[str]:
         base, theirs, now = (tree.get(path) for tree in (seen.base, seen.theirs, seen.after))
         if path in seen.conflicting or path in (ANSWERS, SETTINGS) or path.startswith(_BOOKS):
             continue
+        if path + "~yours" in seen.conflicting and now is None:
+            now = seen.after.get(path + "~yours")  # a folder has to be there now
         if base is None and theirs is None and now != mine and not seen.was_moved(path):
             yield f"{path!r}, the owner's own, is {'gone' if now is None else 'another'}"
         if base == mine and now != theirs and not (path == README and _is_silent(seen)):
@@ -125,6 +134,8 @@ def _both(seen: Seen) -> Iterator[str]:
             continue
         was, own, fresh, found = (_once(entry.content) for entry in (old, mine, new, now))
         for line in fresh - was - found:
+            if path == PYPROJECT and any(line in other for other in found):
+                continue  # the runtime's, with what the owner wrote behind it
             yield f"{path!r} lacks the template's new line {line!r}"
         for line in (was & fresh & found) - own:
             yield f"{path!r} has again what was deleted: {line!r}"
