@@ -15,7 +15,7 @@ ADD = ("add-endpoint", "third", "--defaults")
 def patched(code: str) -> tuple[str, ...]:
     """The command with something in it that is otherwise."""
     start = "from litgen_generator.__main__ import main; main()"
-    return (sys.executable, "-c", f"from litgen_generator.change import applying\n{code}\n{start}")
+    return (sys.executable, "-c", f"from litgen_generator.change import applying, files\n{code}\n{start}")
 
 
 def in_namespace(owner: Owner, script: str) -> subprocess.CompletedProcess[str]:
@@ -120,14 +120,14 @@ def test_a_write_that_fails(owner: Owner, fails_at: int) -> None:
     before = owner.files()
     code = f"""
 import errno, os
-put, count = applying._put, 0
+put, count = files.put, 0
 def failing(*arguments):
     global count
     count += 1
     if count == {fails_at}:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(arguments[1]))
     put(*arguments)
-applying._put = failing
+files.put = failing
 """
     done = owner.workplace.run(*patched(code), *ADD, cwd=owner.project)
     assert done.returncode == 1, done.stderr
@@ -146,11 +146,11 @@ def test_an_undo_that_fails_can_be_repeated(owner: Owner) -> None:
     after = owner.files()
     code = """
 import errno, os
-put = applying._put
+put = files.put
 def failing(*arguments):
-    applying._put = put
+    files.put = put
     raise OSError(errno.EIO, os.strerror(errno.EIO), str(arguments[1]))
-applying._put = failing
+files.put = failing
 """
     done = owner.workplace.run(*patched(code), "undo", cwd=owner.project)
     assert done.returncode == 1, done.stderr

@@ -27,12 +27,12 @@ CODES = {
 
 _SLOW = """
 import sys, time
-from litgen_generator.change import applying
-put = applying._put
+from litgen_generator.change import files
+put = files.put
 def slow(*arguments):
     put(*arguments)
     time.sleep(0.05)
-applying._put = slow
+files.put = slow
 from litgen_generator.__main__ import main
 main()
 """

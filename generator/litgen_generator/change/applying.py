@@ -14,7 +14,6 @@ for that, it is kept beside, as NAME.yours.
     state/last/         the journal once all of it is done; `litgen undo` takes it back
 """
 
-import contextlib
 import errno
 import fcntl
 import json
@@ -25,11 +24,12 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from litgen_generator.change.apart import in_a_process_of_its_own, tell
+from litgen_generator.change import files
+from litgen_generator.change.apart import in_a_process_of_its_own
 from litgen_generator.change.snapshot import behind_link, entry_at, seal
-from litgen_generator.change.trees import LINK, PROGRAM, Change, Entry, Tree, Trees
+from litgen_generator.change.trees import Change, Entry, Tree, Trees
 from litgen_generator.errors import LitgenError
 from litgen_generator.interrupts import deferred
 
@@ -135,7 +135,7 @@ class State:
         deed = self.last
         if deed is not None:
             Trees(self._last / "trees").keep({AFTER: BEFORE}, **{BEFORE: before, AFTER: after})
-            _write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
+            files.write_json(self._last / "deed.json", asdict(Deed(deed.command, deed.label)))
 
     def apply(self, changes: Sequence[Change], trees: Trees, deed: Deed | None) -> None:
         """Write the changes into the working tree.
@@ -153,15 +153,15 @@ class State:
             _write_plan(prepared, changes, self._root)
             if deed is not None:
                 shutil.copytree(trees.folder, prepared / "trees")
-                _write_json(prepared / "deed.json", asdict(deed))
+                files.write_json(prepared / "deed.json", asdict(deed))
             self._check(changes)
         except BaseException:
             shutil.rmtree(prepared, ignore_errors=True)
             raise
         with deferred():
-            _sync(*(prepared / "files").iterdir(), prepared / "files", prepared / "plan.json", prepared)
+            files.sync(*(prepared / "files").iterdir(), prepared / "files", prepared / "plan.json", prepared)
             prepared.rename(self._journal)
-            _sync(self._folder)
+            files.sync(self._folder)
             self._finish_apart(again=False)
 
     def _finish_apart(self, *, again: bool) -> None:
@@ -237,21 +237,21 @@ class State:
                 continue  # something else stands there already
             if is_blocked:
                 raise _outside(target)
-            _keep(target, self._journal / "old" / str(number))
+            files.keep(target, self._journal / "old" / str(number))
             now = entry_at(target)
             if now is not None and step.before not in (None, seal(now)):
                 if not again:
                     raise OSError(errno.EBUSY, "another program has changed it a moment ago", str(target))
                 if step.file is None:
                     continue  # the owner has written it since
-                _put_aside(target)
+                files.put_aside(target)
                 edited.append(step.path)
             if step.file is None:
-                _remove(self._root, target)
+                files.remove(self._root, target)
             else:
-                _put(self._journal / "files" / str(step.file), target)
+                files.put(self._journal / "files" / str(step.file), target)
         self._note(edited)
-        _sync(*{folder for step in steps if (folder := (self._root / step.path).parent).is_dir()})
+        files.sync(*{folder for step in steps if (folder := (self._root / step.path).parent).is_dir()})
         shutil.rmtree(self._last, ignore_errors=True)
         self._journal.rename(self._last)
         shutil.rmtree(self._last / "old", ignore_errors=True)  # not before: without it nothing could be put back
@@ -263,18 +263,18 @@ class State:
             is_edited = now is not None and step.after not in (None, seal(now))
             if not os.path.lexists(old):
                 if self._is_put(step) and not is_edited and not is_blocked:
-                    _remove(self._root, target)
+                    files.remove(self._root, target)
                 continue
             if is_blocked:
                 raise _outside(target)
             if entry_at(old) == now or (now is not None and step.file is not None and not self._is_put(step)):
                 continue
             if is_edited:
-                _put_aside(target)
+                files.put_aside(target)
             again = self._journal / "again"
             again.unlink(missing_ok=True)
-            _keep(old, again)
-            _put(again, target)
+            files.keep(old, again)
+            files.put(again, target)
         self._journal.rename(self._folder / "next-undone")
 
     def _is_put(self, step: _Step) -> bool:
@@ -292,7 +292,7 @@ class State:
         deed = self._journal / "deed.json"
         if edited and deed.exists():
             known = json.loads(deed.read_text(encoding="utf-8"))
-            _write_json(deed, {**known, "conflicts": [*known["conflicts"], *edited]})
+            files.write_json(deed, {**known, "conflicts": [*known["conflicts"], *edited]})
 
 
 def _is_foreign(path: str) -> bool:
@@ -321,86 +321,6 @@ def _write_plan(folder: Path, changes: Sequence[Change], root: Path) -> None:
     for number, (path, before, after, _) in enumerate(changes):
         file = folder / "files" / str(number)
         if after is not None:
-            _write(file, after, root / path)
+            files.write(file, after, root / path)
         steps.append(_Step(path, None if after is None else number, seal(before), seal(entry_at(file))))
-    _write_json(folder / "plan.json", steps)
-
-
-def _write(place: Path, entry: Entry, target: Path) -> None:
-    """Write a file, with the permissions that it has where it is to go."""
-    if entry.mode == LINK:
-        place.symlink_to(os.fsdecode(entry.content))
-        return
-    place.write_bytes(entry.content)
-    mode = target.stat().st_mode & 0o777 if target.is_file() and not target.is_symlink() else place.stat().st_mode
-    runs = (mode & 0o444) >> 2 if entry.mode == PROGRAM else 0
-    place.chmod((mode & ~0o111 | runs) & 0o777)
-
-
-def _keep(file: Path, place: Path) -> None:
-    """Have a file at a second place, too, unless it is there already."""
-    if os.path.lexists(place) or not os.path.lexists(file):
-        return
-    try:
-        os.link(file, place, follow_symlinks=False)
-    except OSError:  # another file system, or one without links
-        beside = place.with_name("copy")
-        beside.unlink(missing_ok=True)
-        shutil.copy2(file, beside, follow_symlinks=False)
-        beside.rename(place)
-
-
-def _put(file: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        beside = target.with_name(f".litgen-{target.name}")
-        try:
-            shutil.copy2(file, beside, follow_symlinks=False)
-            _sync(beside)
-            beside.replace(target)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        file.unlink()
-
-
-def _remove(root: Path, place: Path) -> None:
-    place.unlink(missing_ok=True)
-    for folder in place.parents:
-        if folder == root:
-            break
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-
-
-def _put_aside(place: Path) -> None:
-    """Keep what the owner has written since, and say where."""
-    names = (f"{place.name}.yours{number}" for number in ("", *range(2, 1000)))
-    beside = next(each for name in names if not os.path.lexists(each := place.with_name(name)))
-    place.rename(beside)
-    tell(f"{place} was edited after litgen had been stopped while it wrote: what you have written is in {beside}")
-
-
-def _write_json(place: Path, data: Any) -> None:
-    beside = place.with_name(f"{place.name}.new")
-    beside.write_text(json.dumps(data), encoding="utf-8")
-    beside.replace(place)
-
-
-def _sync(*places: Path) -> None:
-    """Have files and folders on the disk itself."""
-    for place in places:
-        if place.is_symlink():
-            continue
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        except OSError:
-            if not place.is_dir():  # not every file system can do that to a folder
-                raise
-        finally:
-            os.close(descriptor)
+    files.write_json(folder / "plan.json", steps)

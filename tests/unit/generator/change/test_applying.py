@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from litgen_generator.change import applying
+from litgen_generator.change import files
 from litgen_generator.change.applying import Deed, State
 from litgen_generator.change.engine import changed
 from litgen_generator.change.snapshot import entry_at
@@ -57,7 +57,7 @@ class Project:
 
     def stops_at(self, monkeypatch: pytest.MonkeyPatch, count: int, wanted: Wanted) -> None:
         """The machine stops after so many files have been written."""
-        true, written = applying._put, 0
+        true, written = files.put, 0
 
         def put(file: Path, target: Path) -> None:
             nonlocal written
@@ -67,7 +67,7 @@ class Project:
             true(file, target)
 
         with monkeypatch.context() as patch:
-            patch.setattr(applying, "_put", put)
+            patch.setattr(files, "put", put)
             with pytest.raises(LitgenError, match="it was killed"):
                 self.apply(wanted)
 
@@ -139,7 +139,7 @@ def test_a_stop_an_edit_and_a_failure(project: Project, monkeypatch: pytest.Monk
 
 def test_a_file_that_is_saved_while_files_are_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """An editor saves a file after litgen has looked for the last time: all is put back, and the edit stays."""
-    true = applying._keep
+    true = files.keep
 
     def keep(file: Path, place: Path) -> None:
         if file.name == "c" and file.parent.name == "folder":
@@ -147,7 +147,7 @@ def test_a_file_that_is_saved_while_files_are_written(project: Project, monkeypa
             file.with_name("editor").rename(file)
         true(file, place)
 
-    monkeypatch.setattr(applying, "_keep", keep)
+    monkeypatch.setattr(files, "keep", keep)
     with pytest.raises(LitgenError, match="another program has changed it"):
         project.apply(WANTED)
     assert project.files() == {"a": "a\n", "b": "b\n", "folder/c": "mine\n"}
