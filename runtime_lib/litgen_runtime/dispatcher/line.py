@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from litgen_runtime.transport.frames import (
     unpack_note,
 )
 
+_READ_BYTES = 262_144
 _MOMENT_S = 0.1  # within which a worker's words have come, if it lives
 
 
@@ -86,9 +88,11 @@ class WorkerLine(asyncio.Protocol):
         self._confused: Callable[[Exception], None] | None = confused
         self._frames = FrameReader()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
 
     async def connect(self, sock: socket.socket) -> None:
         """Begin to talk over the socket that the supervisor made for this worker."""
+        self._socket = sock
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=sock)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream always is one
@@ -122,7 +126,10 @@ class WorkerLine(asyncio.Protocol):
             self._owner.receive(self, frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The worker is gone, whatever the reason."""
+        """The worker is gone, whatever the reason: what it had said is heard, then what it held is somebody else's."""
+        with contextlib.suppress(OSError):
+            while self._socket is not None and (data := self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)):
+                self.data_received(data)
         self._owner.leave(self)
 
     def hold(self, ticket: Ticket, now: float) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import socket
+from collections.abc import Callable
 from unittest import mock
 
 import pytest
+import uvloop
 
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.ticket import Ticket
@@ -28,6 +32,7 @@ class FakeOwner:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.left = asyncio.Event()
 
     def join(self, line: WorkerLine) -> None:
         self.events.append("join")
@@ -37,10 +42,11 @@ class FakeOwner:
 
     def leave(self, line: WorkerLine) -> None:
         self.events.append("leave")
+        self.left.set()
 
 
-def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
-    """Return a line with its owner and transport."""
+def lined() -> tuple[WorkerLine, FakeOwner]:
+    """Return a line with its owner."""
     owner = FakeOwner()
     line = WorkerLine(
         0,
@@ -49,6 +55,12 @@ def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
         lambda error, *, final: owner.events.append(f"failed {error} {final}"),
         lambda error: owner.events.append(f"confused {type(error).__name__}"),
     )
+    return line, owner
+
+
+def connected() -> tuple[WorkerLine, FakeOwner, FakeTransport]:
+    """Return a line with its owner and transport."""
+    line, owner = lined()
     transport = FakeTransport()
     line.connection_made(transport)
     return line, owner, transport
@@ -99,6 +111,29 @@ def test_gone() -> None:
     line, owner, _ = connected()
     line.connection_lost(ConnectionResetError())
     assert owner.events == ["leave"]
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("end", [lambda line: line.send([ticket(2)]), WorkerLine.abort])
+def test_the_last_words_are_heard(
+    end: Callable[[WorkerLine], None], new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """What a worker said before it died is heard before it is gone, also if its death shows when it is written to."""
+    line, owner = lined()
+    ours, its = socket.socketpair()
+    ours.setblocking(False)
+
+    async def talk() -> None:
+        await line.connect(ours)
+        its.sendall(pack_ids(Kind.STARTED, [1]))
+        its.close()
+        end(line)
+        async with asyncio.timeout(5):
+            await owner.left.wait()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(talk())
+    assert owner.events == ["receive STARTED", "leave"]
 
 
 def test_send() -> None:
