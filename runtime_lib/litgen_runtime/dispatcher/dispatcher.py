@@ -167,9 +167,7 @@ class Dispatcher:
 
     def stop(self, ticket: Ticket) -> None:
         """Take a request back that nobody waits for, or tell it to stop; its outcome follows."""
-        if ticket.is_open and self._waiting.remove(ticket):
-            ticket.settle(NotRun())
-        elif ticket.is_open:
+        if ticket.is_open:
             self._withdraw(ticket)
 
     def know_bodies_by(self, key_of: Callable[[bytes], bytes]) -> None:
@@ -299,13 +297,10 @@ class Dispatcher:
         """Send once an iteration of the loop: what arrives together travels together."""
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call_soon(self._pump_gathered)
-
-    def _pump_gathered(self) -> None:
-        self._pump_due = False
-        self._pump()
+            self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
+        self._pump_due = False
         now = time.monotonic()
         self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
@@ -382,7 +377,11 @@ class Dispatcher:
         ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
-        if not self._waiting.remove(ticket) and ticket.line is not None:
+        if self._waiting.remove(ticket):
+            self._pump_soon()  # no worker is kept free for it any more
+            if ticket.goes_back:
+                ticket.settle(NotRun())
+        elif ticket.line is not None:
             ticket.line.cancel([ticket])
 
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
