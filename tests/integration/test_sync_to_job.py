@@ -17,18 +17,22 @@ from tests.services import Running, act, assert_problem, config, endpoint, servi
 AFTER_S = 0.4
 
 
-def endpoints() -> dict[str, Any]:
-    """Return the tables of two endpoints whose calls become jobs."""
-    return {
-        "act": act(jobs=True, repeatable=True, sync_to_job_after_s=AFTER_S, timeout_s=5.0),
-        "pages": endpoint("talking:Pages", "/pages", "Number", "Number", jobs=True, sync_to_job_after_s=AFTER_S),
-    }
+def patient() -> dict[str, Any]:
+    """Return the table of an endpoint whose calls become jobs."""
+    choices: dict[str, Any] = act(jobs=True, repeatable=True, sync_to_job_after_s=AFTER_S, timeout_s=5.0)
+    return choices
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """They, served."""
-    with serving(config(tmp_path_factory.mktemp("calls"), endpoints())) as running:
+    """A service of such endpoints, and one with limits."""
+    limits = {"jobs_at_once": 1, "jobs_per_minute": 3, "idempotency_key": "required"}
+    endpoints = {
+        "act": patient(),
+        "pages": endpoint("talking:Pages", "/pages", "Number", "Number", jobs=True, sync_to_job_after_s=AFTER_S),
+        "limited": act("/limited", jobs=True, workers={"per_device": 2}, **limits),
+    }
+    with serving(config(tmp_path_factory.mktemp("calls"), endpoints)) as running:
         yield running
 
 
@@ -86,30 +90,28 @@ def test_a_tag_with_every_change(service: Running) -> None:
 
 def test_what_was_answered_202_is_on_the_disk(tmp_path: Path) -> None:
     """Killed right behind the answer, the service has the job when it starts again: what ran, and what waited."""
-    path = config(tmp_path, endpoints())
+    path = config(tmp_path, {"act": patient()})
     with serving(path) as service:
         with httpx.Client(timeout=20) as http:
-            job = http.post(f"{service.url}/act", json={"do": "sleep", "seconds": 1.0}).json()
+            job = http.post(f"{service.url}/act", json={"do": "sleep", "seconds": 0.6}).json()
         service.signal(signal.SIGKILL)
         service.wait_exit()
     with serving(path) as service:
         done = ended(service, job["id"])
-        assert (done["status"], done["attempt"], done["output"]["value"]) == ("succeeded", 2, 1.0)
+        assert (done["status"], done["attempt"], done["output"]["value"]) == ("succeeded", 2, 0.6)
 
 
-def test_limits_of_an_endpoint(tmp_path: Path) -> None:
+def test_limits_of_an_endpoint(service: Running) -> None:
     """One job at a time though there are two workers; a burst a minute; a key with each."""
-    limited = act(jobs=True, jobs_at_once=1, jobs_per_minute=3, idempotency_key="required", workers={"per_device": 2})
-    with serving(config(tmp_path, {"act": limited})) as service:
-        assert_problem(submit(service, "/act", {"do": "pid"}), 400, "idempotency-key-required")
-        sleep = {"do": "sleep", "seconds": 0.2}
-        answers = [submit(service, "/act", sleep, Idempotency_Key=f"k{number}") for number in range(4)]
-        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-        assert_problem(answers[3], 429, "rate-limited")
-        assert 1 <= int(answers[3].headers["retry-after"]) <= 20
-        assert submit(service, "/act", sleep, Idempotency_Key="k0").headers["idempotency-replayed"] == "true"
-        ids = [answer.json()["id"] for answer in answers[:3]]
-        done = sorted((ended(service, job_id) for job_id in ids), key=lambda job: str(job["started_at"]))
-        for first, second in itertools.pairwise(done):
-            assert first["finished_at"] <= second["started_at"], "two at the same time"
-        assert service.post("/act", {"do": "pid"}).status_code == 200, "calls have no part in it"
+    assert_problem(submit(service, "/limited", {"do": "pid"}), 400, "idempotency-key-required")
+    sleep = {"do": "sleep", "seconds": 0.2}
+    answers = [submit(service, "/limited", sleep, Idempotency_Key=f"k{number}") for number in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert_problem(answers[3], 429, "rate-limited")
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+    assert submit(service, "/limited", sleep, Idempotency_Key="k0").headers["idempotency-replayed"] == "true"
+    ids = [answer.json()["id"] for answer in answers[:3]]
+    done = sorted((ended(service, job_id) for job_id in ids), key=lambda job: str(job["started_at"]))
+    for first, second in itertools.pairwise(done):
+        assert first["finished_at"] <= second["started_at"], "two at the same time"
+    assert service.post("/limited", {"do": "pid"}).status_code == 200, "calls have no part in it"
