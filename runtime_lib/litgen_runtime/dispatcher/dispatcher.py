@@ -111,9 +111,8 @@ class Dispatcher:
         size = body.size if isinstance(body, SpooledBody) else len(body)
         if not self._waiting.has_room(size):
             self._make_room(size)
-        timeout_s = min(self.timeout_s, at_most_s)
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
-        deadline = arrived + timeout_s
+        deadline = arrived + min(self.timeout_s, at_most_s)
         start_by = min(deadline, arrived + queue_s)
         feed = Feed() if self.streams else None
         ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, feed)
@@ -212,7 +211,6 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
-        self._offer_room()
         self._recalls.soon()
 
     def leave(self, line: WorkerLine) -> None:
@@ -252,7 +250,7 @@ class Dispatcher:
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, answered)
-        if self._waiting:
+        if self._waiting or line.load.reserved:
             self._pump_soon()
         elif not line.load.held:
             self._recalls.soon()
@@ -299,13 +297,10 @@ class Dispatcher:
         """Send once an iteration of the loop: what arrives together travels together."""
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call_soon(self._pump_gathered)
-
-    def _pump_gathered(self) -> None:
-        self._pump_due = False
-        self._pump()
+            self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
+        self._pump_due = False
         now = time.monotonic()
         self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
@@ -316,6 +311,7 @@ class Dispatcher:
             line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
         self._ship(outgoing)
+        self._offer_room()
 
     def _ship(self, outgoing: Mapping[WorkerLine, list[Ticket]]) -> None:
         for line, tickets in outgoing.items():
@@ -333,8 +329,8 @@ class Dispatcher:
                 return
             self._send(line, [ticket], now)
         if not self._waiting.suspects:
-            for load in self._lines:
-                load.reserved = load.reserved and load.held > 0
+            for load, line in self._lines.items():
+                load.reserved = load.reserved and any(ticket.attempt > 1 for ticket in line.tickets.values())
 
     def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
@@ -382,7 +378,11 @@ class Dispatcher:
         ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
-        if not self._waiting.remove(ticket) and ticket.line is not None:
+        if self._waiting.remove(ticket):
+            self._pump_soon()  # no worker is kept free for it any more
+            if ticket.patient:
+                ticket.settle(NotRun())
+        elif ticket.line is not None:
             ticket.line.cancel([ticket])
 
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
