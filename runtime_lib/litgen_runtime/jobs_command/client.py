@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from litgen_runtime.errors import LitgenError
 
@@ -34,6 +34,9 @@ class Client:
         if not url.startswith(("http://", "https://")):
             raise Refused(f"--url is {url!r}; expected the address of a service, such as http://127.0.0.1:8000.")
         self._url = url.rstrip("/")
+        is_here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        proxies = urllib.request.ProxyHandler({} if is_here else None)  # none of them is to see the key of what is here
+        self._open = urllib.request.build_opener(proxies).open
         self._headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
 
     def job(self, job_id: str) -> dict[str, Any]:
@@ -87,7 +90,7 @@ class Client:
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self._url + path, method=method, headers=self._headers)  # noqa: S310 - the caller's own choice, http or https
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
+            with self._open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise Refused(_words(error.code, error.read())) from None
