@@ -27,7 +27,7 @@ from litgen_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_SWEEP_S = 1.0
+_SWEEP_S, _STEP_S = 1.0, 0.05  # how often is looked; how soon again where there was more than one step's work
 
 
 class Desk:
@@ -139,18 +139,24 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of the store; everything that has ended is in it."""
+        for engine in self._engines.values():
+            await engine.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for engine in self._engines.values():
-            await engine.settle()
         await asyncio.to_thread(self._store.close)
 
-    async def changed(self, job: Job, seconds: float) -> Job:
-        """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down."""
-        if job.is_terminal:
+    async def changed(self, job: Job, seconds: float, left: asyncio.Future[None] | None = None) -> Job:
+        """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down.
+
+        Args:
+            job: as it was a moment ago.
+            seconds: how long to wait for its end.
+            left: done when nobody waits any more.
+        """
+        if job.is_terminal or (left is not None and left.done()):
             return job
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future = left or asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job.id, []).append(future)
         try:
             newest = await self.ledger.get(job.id, job.principal)  # it may have ended before we listened
@@ -181,16 +187,17 @@ class Desk:
         """Take up what is there as soon as the store can write; then sweep now and then."""
         is_open = False
         while True:
+            is_more = False
             with contextlib.suppress(RequestError):
                 if is_open:
-                    await self.ledger.sweep()
+                    is_more = await self.ledger.sweep()
                 else:
                     await self.ledger.recover()
                     is_open = True
                     self.listener(None)
             for engine in self._engines.values():
                 engine.wake()
-            await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(_STEP_S if is_more else _SWEEP_S)
 
 
 def _must_not_fail(task: asyncio.Task[None]) -> None:

@@ -14,7 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from litgen_runtime.errors import IdempotencyKeyReused, JobFinished, JobGone, JobUnfinished, NotFound, QueueFull
+from litgen_runtime.errors import (
+    IdempotencyKeyReused,
+    JobFinished,
+    JobGone,
+    JobUnfinished,
+    NotFound,
+    PredictFailed,
+    QueueFull,
+)
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.claims import Claim, Settlement
@@ -29,6 +37,7 @@ R = TypeVar("R")
 RULES = {"embed": Rules(2, repeatable=True, keep_s=50.0, remember_s=500.0)}
 BOUND = Bounds(jobs=6, bytes=300_000, age_s=1e9)
 LARGE = b"x" * 100_000
+PREDICT_FAILED = PredictFailed("It raised.").to_json()
 BODIES = [b"{}", b'{"a": 1}', LARGE]
 
 
@@ -129,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
             known.status, known.result = Status.SUCCEEDED, result
         else:
-            outcome = GivenBack() if what == "give-back" else Failed(b'{"code": "x"}', again=what == "fail-again")
+            outcome = GivenBack() if what == "give-back" else Failed(PREDICT_FAILED, again=what == "fail-again")
             self.run(self.ledger.settle([Settlement(claim.job, outcome)]))
             self._after_failure(job_id, what)
         known.ended = self.now
