@@ -11,6 +11,7 @@ from litgen_runtime.http.body import Reader
 from litgen_runtime.http.door import Call, Door
 from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_papers import answer_of, base_of, paper_of
+from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send
 from litgen_runtime.http.preferences import Preferences, preferences_of, wants_job
@@ -101,7 +102,8 @@ class JobDoor(Door):
         if replayed:
             headers["Idempotency-Replayed"] = "true"
         if wishes.wait_s:
-            job = await self._desk.changed(job, wishes.wait_s)
+            with leaving(scope) as left:
+                job = await self._desk.changed(job, wishes.wait_s, left)
         if wishes.wait_s and job.is_terminal:
             return await answer_of(self._desk.ledger, job, headers)
         paper = await paper_of(self._desk.ledger, job, scope)
