@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
+from litgen_runtime.http.callbacks import Callbacks
+from litgen_runtime.http.etags import known_tags, tagged, unless_known
 from litgen_runtime.http.gate import Gate, shows_key
 from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
@@ -36,12 +40,14 @@ class JobsApi:
     Args:
         desk: the jobs.
         gate: who may ask; None: everybody.
+        callbacks: who may be told of jobs.
         is_open: whether there are jobs of endpoints that ask for no key: those belong to whoever shows none.
     """
 
-    def __init__(self, desk: Desk, gate: Gate | None, *, is_open: bool) -> None:
+    def __init__(self, desk: Desk, gate: Gate | None, callbacks: Callbacks, *, is_open: bool) -> None:
         self._desk = desk
         self._gate = gate
+        self._callbacks = callbacks
         self._is_open = is_open
         self._handlers: dict[tuple[str | None, str], Handler] = {
             (None, "GET"): self._get,
@@ -92,8 +98,30 @@ class JobsApi:
         return self._gate.admit(scope["headers"])
 
     async def _get(self, scope: Scope, job_id: str, principal: str) -> Answer:
-        job = await self._waited_for(scope, job_id, principal)
-        return (await paper_of(self._desk.ledger, job, scope)).answer(200)
+        known = known_tags(scope)
+        if known is not None:
+            return await self._news(scope, job_id, principal, known)
+        return await self._shown(await self._waited_for(scope, job_id, principal), scope)
+
+    async def _shown(self, job: Job, scope: Scope) -> Answer:
+        return tagged((await paper_of(self._desk.ledger, job, scope)).answer(200))
+
+    async def _news(self, scope: Scope, job_id: str, principal: str, known: frozenset[bytes]) -> Answer:
+        """Return the job as soon as it is not as the client knows it; 304 where it has ended, or the time is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _wait_s(scope)
+        with self._desk.bells.listen(job_id) as bell, leaving(scope) as left:
+            left.add_done_callback(lambda _: bell.set())
+            while True:
+                bell.clear()
+                job = await self._desk.ledger.get(job_id, principal)
+                answer = unless_known(await self._shown(job, scope), known)
+                left_s = until - loop.time()
+                if answer.status != 304 or job.is_terminal or left_s <= 0 or left.done() or self._desk.bells.silenced:
+                    return answer
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await bell.wait()
 
     async def _result(self, scope: Scope, job_id: str, principal: str) -> Answer | FileAnswer:
         job = await self._waited_for(scope, job_id, principal)
@@ -107,7 +135,7 @@ class JobsApi:
         return (await paper_of(self._desk.ledger, job, scope)).answer(status)
 
     async def _retry(self, scope: Scope, job_id: str, principal: str) -> Answer:
-        job, replayed = await again(self._desk.ledger, job_id, principal)
+        job, replayed = await again(self._desk.ledger, job_id, principal, self._callbacks.again)
         headers = {"Idempotency-Replayed": "true"} if replayed else {}
         return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
 
@@ -132,12 +160,16 @@ class JobsApi:
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
         job = await self._desk.ledger.get(job_id, principal)
-        text = _query(scope, {"wait"}).get("wait", "0")
-        if not NUMBER.fullmatch(text):
-            raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
-        seconds = min(float(text), _MAX_WAIT_S)
+        seconds = _wait_s(scope)
         with leaving(scope) as left:
             return await self._desk.changed(job, seconds, left) if seconds else job
+
+
+def _wait_s(scope: Scope) -> float:
+    text = _query(scope, {"wait"}).get("wait", "0")
+    if not NUMBER.fullmatch(text):
+        raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
+    return min(float(text), _MAX_WAIT_S)
 
 
 def _query(scope: Scope, known: set[str]) -> dict[str, str]:

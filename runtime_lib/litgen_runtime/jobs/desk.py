@@ -20,9 +20,11 @@ from litgen_runtime.jobs.engine import Engine
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.mailbox import Mailbox
+from litgen_runtime.jobs.rates import Rate, Rates
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.stats import JobStats
+from litgen_runtime.jobs.takeover import CallUnderWay
 from litgen_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,13 @@ class Desk:
         path = Path(choices.path)
         self.clock = Clock()
         self._store = SqliteStore(path)
-        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
+        rates = {
+            name: Rate(endpoint.jobs_per_minute, endpoint.burst)
+            for name, endpoint in endpoints.items()
+            if endpoint.jobs_per_minute is not None
+        }
+        blobs = Blobs(Path(f"{path}.files"))
+        self.ledger = Ledger(self._store, blobs, rules, Backlogs(bounds), self.clock, Rates(rates))
         self.ledger.on_change = self._on_change
         self.mailbox = Mailbox(self._store)
         self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
@@ -76,6 +84,7 @@ class Desk:
                 result_types[name],
                 repeatable=endpoint.repeatable,
                 running=running,
+                at_once=inf if endpoint.jobs_at_once is None else endpoint.jobs_at_once,
             )
             for name, endpoint in endpoints.items()
         }
@@ -145,6 +154,13 @@ class Desk:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._store.close)
+
+    async def become_job(self, endpoint: str, call: CallUnderWay) -> tuple[Job, bool] | None:
+        """Make a job of a call; True with one that its key has made before, None where it stays a call."""
+        made = await call.become_job(self.ledger, self._engines[endpoint])
+        if made is not None and not made[1]:
+            self.stats.from_calls[endpoint] += 1
+        return made
 
     async def changed(self, job: Job, seconds: float, left: asyncio.Future[None] | None = None) -> Job:
         """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from litgen_runtime.dispatcher.ticket import NotRun, Ticket
@@ -49,6 +50,7 @@ class Engine:
         result_type: the media type of results.
         repeatable: whether what has begun may begin again.
         running: told 1 for each job that begins to run here, and -1 when its end is on the disk.
+        at_once: how many run at the same time at most.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Engine:
         *,
         repeatable: bool,
         running: Callable[[int], None],
+        at_once: float = inf,
     ) -> None:
         self._endpoint = endpoint
         self._workers = workers
@@ -67,6 +70,7 @@ class Engine:
         self._result_type = result_type
         self._repeatable = repeatable
         self._count = running
+        self._at_once = at_once
         self._running: dict[str, Ticket] = {}
         self._said: dict[str, Said] = {}  # of those that run
         self._has_news = asyncio.Event()
@@ -83,6 +87,11 @@ class Engine:
     def running(self) -> int:
         """How many jobs run."""
         return len(self._running)
+
+    @property
+    def room(self) -> int:
+        """How many jobs may begin to run."""
+        return max(0, int(min(self._workers.room, self._at_once - self.running)))
 
     def wake(self) -> None:
         """Look whether there is something to run."""
@@ -117,7 +126,7 @@ class Engine:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self._workers.room):
+            while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self.room):
                 self._may_be_due = False  # what comes from now on says so again
                 try:
                     if not await self._claim(room):
@@ -189,23 +198,36 @@ class Engine:
         self._has_news.set()
 
     def _begin(self, claims: Sequence[Claim]) -> None:
-        self._count(len(claims))
         unread = [Settlement(job, self._failure(job, body)) for job, body in claims if isinstance(body, RequestError)]
         if unread:
+            self._count(len(unread))
             self._settlements += unread
             self._has_ended.set()
         readable = [(job, body) for job, body in claims if isinstance(body, bytes)]
         tickets = self._workers.run_behind([body for _, body in readable])
         for (job, _), ticket in zip(readable, tickets, strict=True):
-            self._running[job.id] = ticket
-            if ticket.is_open:
-                ticket.on_done = partial(self._ended, job, ticket)
-                said = self._said[job.id] = Said(job)
-                ticket.on_note = partial(self._hear, said)
-            else:
-                self._ended(job, ticket)
-            if job.id in self._unwanted:
-                self._workers.stop(ticket)
+            self.follow(job, ticket)
+
+    def follow(self, job: Job, ticket: Ticket, heard: Iterable[bytes] = ()) -> None:
+        """See a job's attempt through to its end.
+
+        Args:
+            job: as it has been claimed.
+            ticket: the attempt.
+            heard: what its code has said so far.
+        """
+        self._count(1)
+        self._running[job.id] = ticket
+        said = self._said[job.id] = Said(job)
+        for text in heard:
+            self._hear(said, text)
+        if ticket.is_open:
+            ticket.on_done = partial(self._ended, job, ticket)
+            ticket.on_note = partial(self._hear, said)
+        else:
+            self._ended(job, ticket)
+        if job.id in self._unwanted:
+            self._workers.stop(ticket)
 
     def _ended(self, job: Job, ticket: Ticket) -> None:
         self._running.pop(job.id, None)
@@ -213,6 +235,8 @@ class Engine:
         settlement = self._settlement(job, ticket)
         self._settlements.append(settlement if said is None else settlement._replace(said=said.taken()))
         self._has_ended.set()
+        if self._at_once < inf:  # else workers tell when there is room
+            self._wake.set()
 
     def _settlement(self, job: Job, ticket: Ticket) -> Settlement:
         outcome = ticket.outcome

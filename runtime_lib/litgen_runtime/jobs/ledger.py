@@ -9,31 +9,31 @@ from math import inf
 from typing import TypeVar
 
 from litgen_runtime.errors import (
-    IdempotencyKeyReused,
-    InternalError,
     JobFinished,
     JobGone,
     JobUnfinished,
+    QueueFull,
+    RateLimited,
     StorageFull,
     WorkerDied,
 )
-from litgen_runtime.jobs import machine
+from litgen_runtime.jobs import due, machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
-from litgen_runtime.jobs.machine import Failed, Rules
+from litgen_runtime.jobs.delivery import Callback
+from litgen_runtime.jobs.intake import Underway, earlier, key_of, new_job
+from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
-from litgen_runtime.jobs.record import Job, Status, new_id, problem_of
+from litgen_runtime.jobs.rates import Rates
+from litgen_runtime.jobs.record import Job, Status, problem_of
 from litgen_runtime.jobs.said import Said
-from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
+from litgen_runtime.jobs.store import Announce, Backlog, Event, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
-_SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
-_REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
 _LOST = WorkerDied("The service ended while this job ran.")
-_NO_BODY = InternalError("What this job was asked with is lost. Submit it anew.")
 
 
 class Ledger:
@@ -45,16 +45,24 @@ class Ledger:
         rules: what each endpoint's jobs are granted.
         backlogs: what waits for each.
         clock: the time.
+        rates: how fast they may come; as they like unless given.
     """
 
     def __init__(
-        self, store: Store, blobs: Blobs, rules: Mapping[str, Rules], backlogs: Backlogs, clock: Callable[[], float]
+        self,
+        store: Store,
+        blobs: Blobs,
+        rules: Mapping[str, Rules],
+        backlogs: Backlogs,
+        clock: Callable[[], float],
+        rates: Rates | None = None,
     ) -> None:
         self._store = store
         self._payloads = Payloads(blobs)
         self._rules = rules
         self.backlogs = backlogs
         self._clock = clock
+        self._rates = rates or Rates({})
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
@@ -81,63 +89,87 @@ class Ledger:
         for job in changed:
             self.on_change(job)
 
-    async def submit(self, wish: Wish) -> tuple[Job, bool]:
+    async def submit(self, wish: Wish, underway: Underway | None = None) -> tuple[Job, bool]:
         """Accept a job; True with one that its key has made before.
 
         Who asked may leave meanwhile: what has been begun comes to its end.
 
+        Args:
+            wish: what is asked for.
+            underway: a call that becomes a job; None for a wish that has not been taken up in any way.
+
         Raises:
             IdempotencyKeyReused: the key stands for another wish.
             QueueFull: as much waits as may.
+            RateLimited: jobs come faster than they may.
             StorageFull: nothing can be written now.
         """
-        task = asyncio.get_running_loop().create_task(self._submit(wish))
+        task = asyncio.get_running_loop().create_task(self._submit(wish, underway))
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
         return await asyncio.shield(task)
 
-    async def _submit(self, wish: Wish) -> tuple[Job, bool]:
+    async def _submit(self, wish: Wish, underway: Underway | None) -> tuple[Job, bool]:
         if not self._is_open:
             raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
-        now, job_id = self._clock(), new_id()
-        size = wish.size
-        self.backlogs.expect_room(wish.endpoint, size, now)
-        job = Job(
-            job_id,
-            wish.endpoint,
-            wish.principal,
-            Status.QUEUED,
-            now,
-            now,
-            size,
-            retries=wish.retries,
-            start_by=_after(now, wish.start_within_s),
-            cancel_at=_after(now, wish.cancel_after_s),
-        )
-        key = None if wish.key is None else Key(wish.principal, wish.endpoint, wish.key, wish.fingerprint)
+        now = self._clock()
+        job = new_job(wish, now, underway)
+        known = await self._bounded(wish, now, waits=job.status is Status.QUEUED)
+        if known is not None:
+            return known, True
+        accepted, replayed = await self._insert(job, wish, now)
+        if not replayed:
+            if underway is not None and job.status is Status.RUNNING:
+                underway.adopt(accepted)
+            self.on_change(job)
+        return accepted, replayed
+
+    async def _bounded(self, wish: Wish, now: float, *, waits: bool) -> Job | None:
+        """Count one more; where there may not be one, return the job that its key has made before, if there is one."""
+        try:
+            if waits:
+                self.backlogs.expect_room(wish.endpoint, wish.size, now)
+            self._rates.take(wish.endpoint, wish.principal, now)
+        except (QueueFull, RateLimited):
+            known = await self.find(wish)  # to ask again after what was accepted is always possible
+            if known is None:
+                raise
+            return known
+        return None
+
+    async def _insert(self, job: Job, wish: Wish, now: float) -> tuple[Job, bool]:
+        key, waits = key_of(wish), job.status is Status.QUEUED
 
         def work(rows: Rows) -> tuple[Job, bool]:
-            found = rows.job_of(key) if key is not None else None
-            if found is None:
-                rows.insert(job, body, key, wish.callback)
-                return job, False
-            earlier = rows.get(found[0])
-            if earlier is None or key is None or found[1] != key.fingerprint:
-                raise IdempotencyKeyReused(_REUSED)
-            return earlier, True
+            found = earlier(rows, key)
+            if found is not None:
+                return found, True
+            rows.insert(job, body, key, wish.callback)
+            return (job if waits else self._note(rows, job, now)), False
 
-        self.backlogs.add(job)
+        if waits:
+            self.backlogs.add(job)
         body, accepted, replayed = Payload("", 0, None), job, True
         try:
-            body = await self._payloads.keep_body(job_id, wish.content_type, wish.body)
+            body = await self._payloads.keep_body(job.id, wish.content_type, wish.body)
             accepted, replayed = await self._write(work)
         finally:
             if replayed:
-                self.backlogs.remove(job)
+                self._rates.give_back(wish.endpoint, wish.principal)
                 self._payloads.blobs.drop([body.file] if body.file is not None else [])
-        if not replayed:
-            self.on_change(job)
+            if replayed and waits:
+                self.backlogs.remove(job)
         return accepted, replayed
+
+    async def find(self, wish: Wish) -> Job | None:
+        """Return the job that a wish's key has made before; None where there is none, or no key.
+
+        Raises:
+            IdempotencyKeyReused: the key stands for another wish.
+            StorageFull: it cannot be read now.
+        """
+        key = key_of(wish)
+        return None if key is None else await self._read(lambda rows: earlier(rows, key))
 
     async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
         """Begin to run up to so many jobs; what stands before them and is past its time ends.
@@ -147,34 +179,15 @@ class Ledger:
         """
         now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[tuple[Job, Payload]], list[Job]]:
-            taken: list[tuple[Job, Payload]] = []
-            over: list[Job] = []
-            while True:
-                before = len(over)
-                for job in rows.waiting(endpoint, now, limit - len(taken)):
-                    self._take(rows, job, now, taken, over)
-                if len(taken) == limit or not before < len(over) < _SWEEP:
-                    return taken, over
+        def work(rows: Rows) -> due.Begun:
+            return due.begin(rows, endpoint, limit, now, self._rules_of, self._note)
 
-        taken, over = await self._write(work) if self._is_open else ([], [])
+        taken, over = await self._write(work) if self._is_open else due.Begun([], [])
         while over and not taken:
             self._wait_no_more(over)
             taken, over = await self._write(work)
         self._wait_no_more([*(job for job, _ in taken), *over])
         return [Claim(job, await self._body_of(job, payload)) for job, payload in taken]
-
-    def _take(self, rows: Rows, job: Job, now: float, taken: list[tuple[Job, Payload]], over: list[Job]) -> None:
-        """Claim a job that waits, or end it."""
-        new, body = machine.claimed(job, now), rows.body(job.id)
-        if new is not None and body is not None:
-            taken.append((self._note(rows, new, now), body))
-            return
-        rules = self._rules_of(job)
-        lost = new and machine.settled(new, new.fence, Failed(_NO_BODY.to_json(), again=False), rules, now)
-        late = lost or machine.overtaken(job, rules, now)
-        if late is not None:
-            over.append(self._note(rows, late, now))
 
     def _wait_no_more(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -317,6 +330,10 @@ class Ledger:
         payload = await self._read(lambda rows: rows.body(job.id))
         return None if payload is None else (payload.content_type, await self._payloads.body(job.id, payload))
 
+    async def callback(self, job: Job) -> Callback | None:
+        """Return who wants to be told of a job."""
+        return await self._read(lambda rows: rows.callback(job.id))
+
     async def page(self, query: Query) -> Sequence[Job]:
         """Return jobs, the latest first."""
         return await self._read(lambda rows: rows.page(query))
@@ -332,32 +349,17 @@ class Ledger:
         """
         now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None], bool]:
-            over: list[Job] = []
-            names: list[str] = []
-            late, old = rows.overtaken(now, _SWEEP), rows.old(now, _SWEEP)
-            for job in late:
-                new = machine.overtaken(job, self._rules_of(job), now)
-                if new is not None:
-                    over.append(self._note(rows, new, now))
-            for job in old:
-                names += rows.strip(job.id)
-                rest = machine.stripped(job, self._rules_of(job))
-                if rest is None:
-                    rows.delete(job.id)
-                else:
-                    rows.put(rest)
-            is_more = max(len(late), len(old)) >= _SWEEP
-            return over, names, {name: rows.oldest(name) for name in self._rules}, is_more
+        def work(rows: Rows) -> tuple[due.Swept, dict[str, float | None]]:
+            swept = due.sweep(rows, now, self._rules_of, self._note)
+            return swept, {name: rows.oldest(name) for name in self._rules}
 
-        over, names, oldest, is_more = await self._write(work)
+        (over, names, is_more), oldest = await self._write(work)
         for name, accepted_at in oldest.items():
             self.backlogs.note_oldest(name, accepted_at)
         for job in over:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
-
         await self._payloads.drop(names)
         return is_more
 
@@ -386,7 +388,3 @@ class Ledger:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
             raise storage_full(error) from None
-
-
-def _after(now: float, seconds: float) -> float | None:
-    return None if seconds == inf else now + seconds

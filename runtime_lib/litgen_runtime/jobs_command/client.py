@@ -51,6 +51,17 @@ class Client:
         """Submit a job again; return the new one."""
         return self._document("POST", f"/v1/jobs/{quote(job_id, safe='')}/retry")
 
+    def deliveries(self, job_id: str) -> list[dict[str, Any]]:
+        """Return the webhooks of a job, the earliest first."""
+        found: list[dict[str, Any]] = self._document("GET", f"/v1/jobs/{quote(job_id, safe='')}/deliveries")[
+            "deliveries"
+        ]
+        return found
+
+    def redeliver(self, delivery_id: str) -> dict[str, Any]:
+        """Have a webhook sent again; return it."""
+        return self._document("POST", f"/v1/deliveries/{quote(delivery_id, safe='')}/redeliver")
+
     def delete(self, job_id: str) -> None:
         """Forget a job that has ended."""
         self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")

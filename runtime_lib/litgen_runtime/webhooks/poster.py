@@ -9,7 +9,6 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Sequence
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,6 +20,7 @@ from litgen_runtime.jobs.delivery import Posting
 from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookups
 from litgen_runtime.webhooks.schedule import Attempt, retry_after_s
+from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.signing import signed
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Poster:
         lookups: the addresses of names.
     """
 
-    def __init__(self, guard: Guard, keys: Sequence[bytes], timeout_s: float, lookups: Lookups) -> None:
+    def __init__(self, guard: Guard, keys: SigningKeys, timeout_s: float, lookups: Lookups) -> None:
         self._guard = guard
         self._keys = keys
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(_CONNECT_S, timeout_s))
@@ -86,7 +86,7 @@ class Poster:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"litgen-webhooks/{__version__}",
-            **signed(self._keys, posting.delivery.id, int(time.time()), posting.body),
+            **signed(self._keys.current, posting.delivery.id, int(time.time()), posting.body),
         }
         url = URL(posting.delivery.url, encoded=True)
         async with session.post(url, data=posting.body, headers=headers, allow_redirects=False) as answer:

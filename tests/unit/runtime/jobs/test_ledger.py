@@ -26,9 +26,10 @@ from litgen_runtime.errors import (
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.claims import Claim, Settlement
+from litgen_runtime.jobs.intake import Underway
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Failed, GivenBack, Rules, Succeeded
-from litgen_runtime.jobs.record import Status
+from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.store import Query
 from litgen_runtime.jobs.wish import Wish
@@ -96,11 +97,11 @@ class LedgerMachine(RuleBasedStateMachine):
         size = sum(len(each.body) for each in waiting)
         earlier = {known.key: (job_id, known) for job_id, known in self.known.items() if known.key}.get(key or "")
         wish = Wish("embed", "alice", body, "application/json", key)
-        if len(waiting) >= BOUND.jobs or (waiting and size + len(body) > BOUND.bytes):
-            with pytest.raises(QueueFull):
-                self.run(self.ledger.submit(wish))
-        elif earlier is not None and earlier[1].body != body:
+        if earlier is not None and earlier[1].body != body:
             with pytest.raises(IdempotencyKeyReused):
+                self.run(self.ledger.submit(wish))
+        elif earlier is None and (len(waiting) >= BOUND.jobs or (waiting and size + len(body) > BOUND.bytes)):
+            with pytest.raises(QueueFull):
                 self.run(self.ledger.submit(wish))
         else:
             job, replayed = self.run(self.ledger.submit(wish))
@@ -110,6 +111,23 @@ class LedgerMachine(RuleBasedStateMachine):
             else:
                 self.known[job.id] = Known(body, key)
                 self.known[job.id].due = self.now
+
+    @rule(body=st.sampled_from(BODIES), key=st.none() | st.sampled_from(["k1", "k2"]))
+    def take_over(self, body: bytes, key: str | None) -> None:
+        """A call that runs becomes a job; there is no bound to what runs already."""
+        earlier = {known.key: job_id for job_id, known in self.known.items() if known.key}.get(key or "")
+        wish, adopted = Wish("embed", "alice", body, "application/json", key), list[Job]()
+        underway = Underway(2.0, 1.0, adopted.append)
+        if earlier is not None and self.known[earlier].body != body:
+            with pytest.raises(IdempotencyKeyReused):
+                self.run(self.ledger.submit(wish, underway))
+            return
+        job, replayed = self.run(self.ledger.submit(wish, underway))
+        assert (replayed, adopted) == (earlier is not None, [] if replayed else [job])
+        if not replayed:
+            known = self.known[job.id] = Known(body, key)
+            known.status, known.claim, known.attempt = Status.RUNNING, Claim(job, body), 1
+            assert (job.created_at, job.started_at) == (self.now - 2.0, self.now - 1.0)
 
     @rule(limit=st.integers(1, 4))
     def claim(self, limit: int) -> None:

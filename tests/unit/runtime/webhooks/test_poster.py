@@ -19,6 +19,7 @@ from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookup, Lookups
 from litgen_runtime.webhooks.poster import Poster
 from litgen_runtime.webhooks.schedule import Attempt
+from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.signing import key_of, verify_webhook
 from tests.receivers import SECRET, Reply, receiving
 
@@ -31,7 +32,7 @@ def attempt(url: str, guard: Guard, lookup: Lookup | None = None, timeout_s: flo
     delivery = Delivery("msg_1", "job_1", "job.succeeded", url, "x", DeliveryStatus.PENDING, 0.0, 0.0)
     lookups = Lookups(lookup or (lambda host: ["127.0.0.1"]), 8)
     ports = (URL(url).port or 0,)
-    poster = Poster(replace(guard, ports=ports), [key_of(SECRET)], timeout_s, lookups)
+    poster = Poster(replace(guard, ports=ports), SigningKeys([key_of(SECRET)]), timeout_s, lookups)
     return uvloop.run(poster.attempt(Posting(delivery, b"{}")))
 
 
@@ -73,7 +74,7 @@ def test_rebinding() -> None:
         target = guard.target(f"http://rebinding.test:{port}/")
         assert all(map(guard.allows, await lookups.addresses(target.host)))
         delivery = Delivery("msg_1", "job_1", "job.succeeded", target.url, "x", DeliveryStatus.PENDING, 0.0, 0.0)
-        return await Poster(guard, [key_of(SECRET)], 5.0, lookups).attempt(Posting(delivery, b"{}"))
+        return await Poster(guard, SigningKeys([key_of(SECRET)]), 5.0, lookups).attempt(Posting(delivery, b"{}"))
 
     with receiving() as receiver:
         found = uvloop.run(accept_and_send(receiver.port))
