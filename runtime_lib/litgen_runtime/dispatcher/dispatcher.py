@@ -212,7 +212,6 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
-        self._offer_room()
         self._recalls.soon()
 
     def leave(self, line: WorkerLine) -> None:
@@ -252,7 +251,7 @@ class Dispatcher:
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, answered)
-        if self._waiting:
+        if self._waiting or line.load.reserved:
             self._pump_soon()
         elif not line.load.held:
             self._recalls.soon()
@@ -304,6 +303,7 @@ class Dispatcher:
     def _pump_gathered(self) -> None:
         self._pump_due = False
         self._pump()
+        self._offer_room()
 
     def _pump(self) -> None:
         now = time.monotonic()
@@ -330,7 +330,7 @@ class Dispatcher:
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:
-                return
+                break
             self._send(line, [ticket], now)
         if not self._waiting.suspects:
             for load in self._lines:
