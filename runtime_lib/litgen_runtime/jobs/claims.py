@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from litgen_runtime.errors import StorageFull
 from litgen_runtime.jobs.machine import Outcome
 from litgen_runtime.jobs.record import Job
 from litgen_runtime.jobs.said import Said
 
 
 class Claim(NamedTuple):
-    """A job that has begun to run here, and what it was asked with."""
+    """A job that has begun to run here, and what it was asked with; ``trouble``: why that cannot be read."""
 
     job: Job
     body: bytes
+    trouble: StorageFull | None = None
 
 
 class Settlement(NamedTuple):

@@ -105,14 +105,21 @@ class Engine:
             self._wake.clear()
             while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self._workers.room):
                 try:
-                    claims = await self._ledger.claim(self._endpoint, room)
+                    if not await self._claim(room):
+                        break
                 except StorageFull:
                     await asyncio.sleep(_AGAIN_S)
-                    continue
-                if not claims:
-                    break
-                self._begin(claims)
             self._unwanted.clear()
+
+    async def _claim(self, room: int) -> bool:
+        """Begin as much as there is room for; False if nothing is there to begin."""
+        self._count(1)  # a drain waits for what is on its way here: nobody else would give it back
+        try:
+            claims = await self._ledger.claim(self._endpoint, room)
+            self._begin(claims)
+        finally:
+            self._count(-1)
+        return bool(claims)
 
     async def settle_on(self) -> None:
         """Write what came of it, again and again; what cannot be written is kept until it can."""
@@ -160,8 +167,14 @@ class Engine:
 
     def _begin(self, claims: Sequence[Claim]) -> None:
         self._count(len(claims))
-        tickets = self._workers.run_behind([claim.body for claim in claims])
-        for claim, ticket in zip(claims, tickets, strict=True):
+        for claim in claims:
+            if claim.trouble is not None:
+                log.error("%s: job %s: %s", self._endpoint, claim.job.id, claim.trouble.log)
+                self._settlements.append(Settlement(claim.job, Failed(claim.trouble.to_json(), again=True)))
+                self._has_ended.set()
+        readable = [claim for claim in claims if claim.trouble is None]
+        tickets = self._workers.run_behind([claim.body for claim in readable])
+        for claim, ticket in zip(readable, tickets, strict=True):
             self._running[claim.job.id] = ticket
             if ticket.is_open:
                 ticket.on_done = partial(self._ended, claim.job, ticket)

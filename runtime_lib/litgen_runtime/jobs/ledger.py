@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from secrets import token_hex
 from typing import TypeVar
 
 from litgen_runtime.errors import (
@@ -20,7 +21,7 @@ from litgen_runtime.jobs import machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
-from litgen_runtime.jobs.machine import Failed, Rules
+from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.said import Said
@@ -168,7 +169,7 @@ class Ledger:
             try:
                 claims.append(Claim(job, await self._payloads.body(job.id, payload)))
             except StorageFull as error:
-                await self.settle([Settlement(job, Failed(error.to_json(), again=True))])
+                claims.append(Claim(job, b"", error))
         return claims
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -178,10 +179,7 @@ class Ledger:
             StorageFull: nothing can be written now; say it again.
         """
         now = self._clock()
-        payloads = {}
-        for job, _, result, _ in settlements:
-            if result is not None:
-                payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
+        payloads: dict[str, Payload] = {}
 
         def work(rows: Rows) -> list[Job]:
             changed = []
@@ -197,10 +195,17 @@ class Ledger:
             return changed
 
         try:
+            for job, _, result, _ in settlements:
+                if result is not None:
+                    name = f"{job.id}.{job.fence}.{token_hex(4)}.result"  # its own: the same may be said twice
+                    payloads[job.id] = await self._payloads.keep(name, *result)
             changed = await self._write(work)
         except StorageFull:
             self._payloads.blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
             raise
+        written = {job.id for job in changed if job.status is Status.SUCCEEDED}
+        unheard = [payload for job_id, payload in payloads.items() if job_id not in written]
+        self._payloads.blobs.drop(payload.file for payload in unheard if payload.file is not None)
         for job in changed:
             if job.status is Status.QUEUED:
                 self.backlogs.add(job)
@@ -300,34 +305,44 @@ class Ledger:
         """Return what has happened to a job since."""
         return await self._read(lambda rows: rows.events(job_id, after, limit))
 
-    async def sweep(self) -> None:
-        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time."""
+    async def sweep(self) -> bool:
+        """End what waits past its time, wish the end of what runs past it, delete what is old.
+
+        It does a little at a time, so that nobody waits for long; True if there may be more.
+
+        Raises:
+            StorageFull: nothing can be written now.
+        """
         now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None]]:
+        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None], bool]:
             over: list[Job] = []
             names: list[str] = []
-            for job in rows.overtaken(now, _SWEEP):
+            late, old = rows.overtaken(now, _SWEEP), rows.old(now, _SWEEP)
+            for job in late:
                 new = machine.overtaken(job, self._rules_of(job), now)
                 if new is not None:
                     over.append(self._note(rows, new, now))
-            for job in rows.old(now, _SWEEP):
+            for job in old:
                 names += rows.strip(job.id)
                 rest = machine.stripped(job, self._rules_of(job))
                 if rest is None:
                     rows.delete(job.id)
                 else:
                     rows.put(rest)
-            return over, names, {name: rows.oldest(name) for name in self._rules}
+            is_full = max(len(late), len(old)) >= _SWEEP
+            return over, names, {name: rows.oldest(name) for name in self._rules}, is_full
 
-        over, names, oldest = await self._write(work)
+        over, names, oldest, is_full = await self._write(work)
         for name, accepted_at in oldest.items():
             self.backlogs.note_oldest(name, accepted_at)
-        self._payloads.blobs.drop(names)
         for job in over:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
+        if names:
+            await asyncio.to_thread(self._payloads.blobs.drop, names)
+        return is_full
 
     def _note(self, rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
         """Write what a job has become, that it has, and whom to tell."""
