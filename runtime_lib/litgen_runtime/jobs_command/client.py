@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -85,6 +83,9 @@ class Client:
         return document
 
     def _ask(self, method: str, path: str) -> bytes:
+        import urllib.error  # now: a supervisor is started by the same command, and has no use for it
+        import urllib.request
+
         request = urllib.request.Request(self._url + path, method=method, headers=self._headers)  # noqa: S310 - the caller's own choice, http or https
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
