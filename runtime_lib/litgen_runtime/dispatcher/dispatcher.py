@@ -325,7 +325,7 @@ class Dispatcher:
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:
-                return
+                break
             self._send(line, [ticket], now)
         if not self._waiting.suspects:
             for load, line in self._lines.items():

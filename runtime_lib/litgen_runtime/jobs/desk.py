@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from math import inf
 from pathlib import Path
@@ -25,11 +23,11 @@ from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.stats import JobStats
 from litgen_runtime.jobs.takeover import CallUnderWay
+from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.settings import Settings
 
-log = logging.getLogger(__name__)
-
-_SWEEP_S, _STEP_S = 1.0, 0.05  # how often is looked; how soon again where there was more than one step's work
+_SWEEP_S = 1.0
+_SWEEP_ON_S = 0.05  # while there is more: what is deleted has to keep up with what is accepted
 
 
 class Desk:
@@ -133,7 +131,7 @@ class Desk:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(_must_not_fail)
+        task.add_done_callback(must_not_fail)
         self._tasks.append(task)
 
     def stop(self) -> None:
@@ -213,11 +211,4 @@ class Desk:
                     self.listener(None)
             for engine in self._engines.values():
                 engine.wake()
-            await asyncio.sleep(_STEP_S if is_more else _SWEEP_S)
-
-
-def _must_not_fail(task: asyncio.Task[None]) -> None:
-    """End the process with what jobs cannot go on without: the next one takes them up, and nothing stands still."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("jobs cannot go on; the HTTP process ends, to be replaced", exc_info=error)
-        os._exit(1)
+            await asyncio.sleep(_SWEEP_ON_S if is_more else _SWEEP_S)

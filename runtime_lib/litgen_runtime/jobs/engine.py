@@ -140,11 +140,15 @@ class Engine:
     async def _claim(self, room: int) -> bool:
         """Begin to run so many jobs; False if none is due. What was under way at the stop has not begun."""
         async with self._claiming:
-            claims = await self._ledger.claim(self._endpoint, room)
-            if self._stopped:
-                self._give_back(claims)
-            else:
-                self._begin(claims)
+            self._count(1)  # a drain waits for what is on its way here
+            try:
+                claims = await self._ledger.claim(self._endpoint, room)
+                if self._stopped:
+                    self._give_back(claims)
+                else:
+                    self._begin(claims)
+            finally:
+                self._count(-1)
         return bool(claims)
 
     def _give_back(self, claims: Sequence[Claim]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from secrets import token_hex
 from typing import TypeVar
 
 from litgen_runtime.errors import (
@@ -225,11 +226,15 @@ class Ledger:
         try:
             for job, _, result, _ in settlements:
                 if result is not None:
-                    payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
+                    name = f"{job.id}.{job.fence}.{token_hex(4)}.result"  # its own: the same may be said twice
+                    payloads[job.id] = await self._payloads.keep(name, *result)
             changed = await self._write(work)
         except StorageFull:  # what is left of this try would be in the way of the next one
             await self._payloads.drop([payload.file for payload in payloads.values() if payload.file is not None])
             raise
+        written = {job.id for job in changed if job.status is Status.SUCCEEDED}
+        unheard = [payload for job_id, payload in payloads.items() if job_id not in written]
+        await self._payloads.drop([payload.file for payload in unheard if payload.file is not None])
         for job in changed:
             if job.status is Status.QUEUED:
                 self.backlogs.add(job)

@@ -12,6 +12,7 @@ from typing import Protocol
 from litgen_runtime.errors import StorageFull
 from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
 from litgen_runtime.jobs.mailbox import Mailbox
+from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.webhooks import schedule
 from litgen_runtime.webhooks.schedule import Attempt
 
@@ -60,6 +61,7 @@ class Sender:
     def open(self) -> None:
         """Begin to send, what an earlier process left included."""
         self._running = asyncio.get_running_loop().create_task(self._send_on())
+        self._running.add_done_callback(must_not_fail)
 
     async def close(self) -> None:
         """End; what is being sent has a moment left, and is sent again by the next process if that is too short."""

@@ -384,6 +384,30 @@ def test_a_request_that_kills_workers() -> None:
     run(main())
 
 
+def test_room_for_jobs_after_a_death() -> None:
+    """A worker that was kept free for what another one died of has room again, also where nobody else asks."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=2)
+        offered: list[int] = []
+        d.on_room = lambda: offered.append(d.room)
+        worker = FakeWorker(d).ready()
+        d.run_behind([b"job"])
+        worker.read()
+        worker.start(1)
+        worker.die()
+        worker = FakeWorker(d).ready()
+        await turns()
+        worker.read()
+        worker.start(1)
+        offered.clear()
+        worker.finish()
+        await turns()
+        assert (offered[-1:], d.room) == ([4], 4)
+
+    run(main())
+
+
 @pytest.mark.parametrize(("own_s", "said"), [(1.5, "1.5"), (1e-7, "0.001"), (0.1234567, "0.123")])
 def test_the_clients_own_limit(own_s: float, said: str) -> None:
     """A client whose own limit is over is told that it is that, and its owner is asked for nothing."""

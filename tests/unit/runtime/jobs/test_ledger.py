@@ -175,11 +175,13 @@ class LedgerMachine(RuleBasedStateMachine):
             known.status = Status.FAILED
 
     @precondition(lambda self: self.stale)
-    @rule(data=st.data())
-    def settle_late(self, data: st.DataObject) -> None:
-        """What an earlier claim says changes nothing."""
+    @rule(data=st.data(), result=st.sampled_from([b"stale", LARGE]))
+    def settle_late(self, data: st.DataObject, result: bytes) -> None:
+        """What an earlier claim says changes nothing, and leaves nothing."""
         claim = data.draw(st.sampled_from(self.stale))
-        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", b"stale"))]))
+        before = set((self.folder / "jobs.files").iterdir())
+        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
+        assert set((self.folder / "jobs.files").iterdir()) == before
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
