@@ -180,7 +180,7 @@ def test_listing(service: Running) -> None:
     assert [job["id"] for job in first["jobs"]] == ids[:1:-1]
     second = service.get(f"/v1/jobs?endpoint=square&status=succeeded&limit=2&cursor={first['next_cursor']}").json()
     assert [job["id"] for job in second["jobs"]] == ids[1::-1]
-    for query in ("status=done", "limit=0", "limit=x", "wait=3"):
+    for query in ("status=done", "limit=0", "limit=x", f"limit={'9' * 5000}", "wait=3"):
         assert_problem(service.get(f"/v1/jobs?{query}"), 400, "invalid-query")
 
 
@@ -261,6 +261,8 @@ def test_large_bodies(service: Running) -> None:
         assert answers[0].json()["id"] == answers[1].json()["id"]
         job = ended(service, answers[0].json()["id"])
         assert service.get(job["urls"]["result"]).content == data[::-1]
+        head = httpx.head(service.url + job["urls"]["result"])
+        assert (head.headers["content-length"], head.content) == (str(len(data)), b"")
 
 
 def test_whose_a_job_is(tmp_path: Path) -> None:

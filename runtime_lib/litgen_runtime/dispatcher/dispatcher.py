@@ -210,7 +210,6 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
-        self._offer_room()
         self._recalls.soon()
 
     def leave(self, line: WorkerLine) -> None:
@@ -250,7 +249,7 @@ class Dispatcher:
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, answered)
-        if self._waiting:
+        if self._waiting or line.load.reserved:
             self._pump_soon()
         elif not line.load.held:
             self._recalls.soon()
@@ -311,6 +310,7 @@ class Dispatcher:
             line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
         self._ship(outgoing)
+        self._offer_room()
 
     def _ship(self, outgoing: Mapping[WorkerLine, list[Ticket]]) -> None:
         for line, tickets in outgoing.items():
@@ -325,11 +325,11 @@ class Dispatcher:
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:
-                return
+                break
             self._send(line, [ticket], now)
         if not self._waiting.suspects:
-            for load in self._lines:
-                load.reserved = load.reserved and load.held > 0
+            for load, line in self._lines.items():
+                load.reserved = load.reserved and any(ticket.attempt > 1 for ticket in line.tickets.values())
 
     def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""

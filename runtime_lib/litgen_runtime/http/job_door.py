@@ -20,9 +20,10 @@ from litgen_runtime.http.callbacks import Callbacks
 from litgen_runtime.http.door import Call, Door, admit, own_limit_s
 from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.job_papers import answer_of, base_of, paper_of
+from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send
-from litgen_runtime.http.preferences import Preferences, preferences_of, wants_job
+from litgen_runtime.http.preferences import preferences_of, wants_job
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job
 from litgen_runtime.jobs.takeover import CallUnderWay, Heard
@@ -98,23 +99,22 @@ class JobDoor(Door):
             with contextlib.ExitStack() as holding:
                 if isinstance(body, SpooledBody):
                     holding.callback(body.discard)
-                if wishes.is_async:
-                    return await self._accept(call, wishes, wish, scope)
-                return await self._call_or_job(call, wish, at_most_s, scope, holding)
+                if not wishes.is_async:
+                    return await self._call_or_job(call, wish, at_most_s, scope, holding)
+                job, replayed = await self._desk.ledger.submit(wish)
+            del body, wish  # whoever waits for the result does not hold them meanwhile
+            self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
+            headers = {"Preference-Applied": "respond-async"}
+            return await self._told(job, wishes.wait_s, scope, headers, replayed=replayed)
         finally:
             self._lifecycle.leave()
-
-    async def _accept(self, call: Call, wishes: Preferences, wish: Wish, scope: Scope) -> Answer:
-        job, replayed = await self._desk.ledger.submit(wish)
-        self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
-        headers = {"Preference-Applied": "respond-async"}
-        return await self._told(job, wishes.wait_s, scope, headers, replayed=replayed)
 
     async def _told(self, job: Job, wait_s: float, scope: Scope, headers: dict[str, str], *, replayed: bool) -> Answer:
         """Return the job's result if it is there within so many seconds, else the job."""
         headers |= {"Vary": "Prefer"} | ({"Idempotency-Replayed": "true"} if replayed else {})
         if wait_s > 0:
-            job = await self._desk.changed(job, wait_s)
+            with leaving(scope) as left:
+                job = await self._desk.changed(job, wait_s, left)
             if job.is_terminal:
                 return await answer_of(self._desk.ledger, job, headers)
         return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)

@@ -79,7 +79,9 @@ class Engine:
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._stopped = False
-        workers.on_room = self._wake.set
+        self._may_be_due = True  # a job may have become due since the store was asked
+        self._claiming, self._settling = asyncio.Lock(), asyncio.Lock()
+        workers.on_room = self._on_room
 
     @property
     def running(self) -> int:
@@ -93,11 +95,23 @@ class Engine:
 
     def wake(self) -> None:
         """Look whether there is something to run."""
+        self._may_be_due = True
         self._wake.set()
+
+    def _on_room(self) -> None:
+        if self._may_be_due:  # else each answer to a client would have the store asked in vain
+            self._wake.set()
 
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopped = True
+
+    async def close(self) -> None:
+        """Write what has come of what ran; what is being claimed at this moment is given back."""
+        self._stopped = True
+        async with self._claiming:
+            pass
+        await self.settle()
 
     def stop_job(self, job: Job) -> None:
         """Have a job end that runs here, or is about to."""
@@ -113,15 +127,34 @@ class Engine:
             await self._wake.wait()
             self._wake.clear()
             while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self.room):
+                self._may_be_due = False  # what comes from now on says so again
                 try:
-                    claims = await self._ledger.claim(self._endpoint, room)
+                    if not await self._claim(room):
+                        break
                 except StorageFull:
                     await asyncio.sleep(_AGAIN_S)
-                    continue
-                if not claims:
-                    break
-                self._begin(claims)
+                self._may_be_due = True
             self._unwanted.clear()
+            self._may_be_due = self._may_be_due and self._ledger.backlogs[self._endpoint].jobs > 0
+
+    async def _claim(self, room: int) -> bool:
+        """Begin to run so many jobs; False if none is due. What was under way at the stop has not begun."""
+        async with self._claiming:
+            self._count(1)  # a drain waits for what is on its way here
+            try:
+                claims = await self._ledger.claim(self._endpoint, room)
+                if self._stopped:
+                    self._give_back(claims)
+                else:
+                    self._begin(claims)
+            finally:
+                self._count(-1)
+        return bool(claims)
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        self._count(len(claims))
+        self._settlements += [Settlement(claim.job, GivenBack()) for claim in claims]
+        self._has_ended.set()
 
     async def settle_on(self) -> None:
         """Write what came of it, again and again; what cannot be written is kept until it can."""
@@ -134,12 +167,13 @@ class Engine:
 
     async def settle(self) -> bool:
         """Write what has come of it so far; False if it cannot be written now."""
-        settlements, self._settlements = self._settlements, []
-        try:
-            await self._ledger.settle(settlements)
-        except StorageFull:
-            self._settlements = settlements + self._settlements
-            return False
+        async with self._settling:
+            settlements, self._settlements = self._settlements, []
+            try:
+                await self._ledger.settle(settlements)
+            except StorageFull:
+                self._settlements = settlements + self._settlements
+                return False
         self._count(-len(settlements))
         return True
 
@@ -168,9 +202,15 @@ class Engine:
         self._has_news.set()
 
     def _begin(self, claims: Sequence[Claim]) -> None:
-        tickets = self._workers.run_behind([claim.body for claim in claims])
-        for claim, ticket in zip(claims, tickets, strict=True):
-            self.follow(claim.job, ticket)
+        unread = [Settlement(job, self._failure(job, body)) for job, body in claims if isinstance(body, RequestError)]
+        if unread:
+            self._count(len(unread))
+            self._settlements += unread
+            self._has_ended.set()
+        readable = [(job, body) for job, body in claims if isinstance(body, bytes)]
+        tickets = self._workers.run_behind([body for _, body in readable])
+        for (job, _), ticket in zip(readable, tickets, strict=True):
+            self.follow(job, ticket)
 
     def follow(self, job: Job, ticket: Ticket, heard: Iterable[bytes] = ()) -> None:
         """See a job's attempt through to its end.
@@ -212,7 +252,10 @@ class Engine:
         if stopped and (ticket.started is None or self._repeatable):
             return Settlement(job, GivenBack())
         error = outcome if isinstance(outcome, RequestError) else RequestError("The service ended while this job ran.")
+        return Settlement(job, self._failure(job, error))
+
+    def _failure(self, job: Job, error: RequestError) -> Failed:
         if error.log:
             log.error("%s: job %s: %s", self._endpoint, job.id, error.log)
-        again = error.status >= 500 and error.code not in _FINAL
-        return Settlement(job, Failed(error.to_json(), again=again))
+            error.log = None  # what is stored is not for the log alone
+        return Failed(error.to_json(), again=error.status >= 500 and error.code not in _FINAL)

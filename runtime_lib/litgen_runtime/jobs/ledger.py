@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from secrets import token_hex
 from typing import TypeVar
 
-from litgen_runtime.errors import JobFinished, JobGone, JobUnfinished, QueueFull, RateLimited, StorageFull, WorkerDied
-from litgen_runtime.jobs import machine
+from litgen_runtime.errors import (
+    JobFinished,
+    JobGone,
+    JobUnfinished,
+    QueueFull,
+    RateLimited,
+    StorageFull,
+    WorkerDied,
+)
+from litgen_runtime.jobs import due, machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.intake import Underway, earlier, key_of, new_job
-from litgen_runtime.jobs.machine import Failed, Rules
+from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.rates import Rates
-from litgen_runtime.jobs.record import Job, Status
+from litgen_runtime.jobs.record import Job, Status, problem_of
 from litgen_runtime.jobs.said import Said
 from litgen_runtime.jobs.store import Announce, Backlog, Event, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
-_SWEEP = 200
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _LOST = WorkerDied("The service ended while this job ran.")
 
@@ -75,8 +84,8 @@ class Ledger:
             return changed, rows.backlog(), rows.files()
 
         changed, backlog, files = await self._write(work)
+        self.backlogs.found(backlog)  # before anything else happens to what was counted
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)  # before there can be others
-        self.backlogs.found(backlog)
         self._is_open = True
         for job in changed:
             self.on_change(job)
@@ -164,38 +173,33 @@ class Ledger:
         return None if key is None else await self._read(lambda rows: earlier(rows, key))
 
     async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
-        """Begin to run up to so many jobs.
+        """Begin to run up to so many jobs; what stands before them and is past its time ends.
 
         Raises:
             StorageFull: nothing can be written now.
         """
-        now, rules = self._clock(), self._rules[endpoint]
+        now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[tuple[Job, Payload]], list[Job]]:
-            taken, over = [], []
-            for job in rows.waiting(endpoint, now, limit):
-                new = machine.claimed(job, now)
-                if new is None:
-                    late = machine.overtaken(job, rules, now)
-                    if late is not None:
-                        over.append(self._note(rows, late, now))
-                    continue
-                body = rows.body(job.id)
-                if body is not None:
-                    taken.append((self._note(rows, new, now), body))
-            return taken, over
+        def work(rows: Rows) -> due.Begun:
+            return due.begin(rows, endpoint, limit, now, self._rules_of, self._note)
 
-        taken, over = await self._write(work)
-        for job in (*(job for job, _ in taken), *over):
+        taken, over = await self._write(work) if self._is_open else due.Begun([], [])
+        while over and not taken:
+            self._wait_no_more(over)
+            taken, over = await self._write(work)
+        self._wait_no_more([*(job for job, _ in taken), *over])
+        return [Claim(job, await self._body_of(job, payload)) for job, payload in taken]
+
+    def _wait_no_more(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             self.backlogs.remove(job)
             self.on_change(job)
-        claims = []
-        for job, payload in taken:
-            try:
-                claims.append(Claim(job, await self._payloads.body(job.id, payload)))
-            except StorageFull as error:
-                await self.settle([Settlement(job, Failed(error.to_json(), again=True))])
-        return claims
+
+    async def _body_of(self, job: Job, payload: Payload) -> bytes | StorageFull:
+        try:
+            return await self._payloads.body(job.id, payload)
+        except StorageFull as error:
+            return error
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Say what came of claims; what is not the latest claim of a running job is not heard.
@@ -204,10 +208,7 @@ class Ledger:
             StorageFull: nothing can be written now; say it again.
         """
         now = self._clock()
-        payloads = {}
-        for job, _, result, _ in settlements:
-            if result is not None:
-                payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
+        payloads: dict[str, Payload] = {}
 
         def work(rows: Rows) -> list[Job]:
             changed = []
@@ -223,10 +224,17 @@ class Ledger:
             return changed
 
         try:
+            for job, _, result, _ in settlements:
+                if result is not None:
+                    name = f"{job.id}.{job.fence}.{token_hex(4)}.result"  # its own: the same may be said twice
+                    payloads[job.id] = await self._payloads.keep(name, *result)
             changed = await self._write(work)
-        except StorageFull:
-            self._payloads.blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
+        except StorageFull:  # what is left of this try would be in the way of the next one
+            await self._payloads.drop([payload.file for payload in payloads.values() if payload.file is not None])
             raise
+        written = {job.id for job in changed if job.status is Status.SUCCEEDED}
+        unheard = [payload for job_id, payload in payloads.items() if job_id not in written]
+        await self._payloads.drop([payload.file for payload in unheard if payload.file is not None])
         for job in changed:
             if job.status is Status.QUEUED:
                 self.backlogs.add(job)
@@ -264,6 +272,8 @@ class Ledger:
             new = machine.cancelled(job, self._rules_of(job), now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
+            if new == job:  # it has been told before
+                return job, False
             return self._note(rows, new, now), job.status is Status.QUEUED
 
         job, waited = await self._write(work)
@@ -288,7 +298,7 @@ class Ledger:
             rows.delete(job_id)
             return names
 
-        self._payloads.blobs.drop(await self._write(work))
+        await self._payloads.drop(await self._write(work))
 
     async def get(self, job_id: str, principal: str) -> Job:
         """Return a job.
@@ -302,8 +312,8 @@ class Ledger:
             raise JobGone(f"The job has {job.status}; it was kept until its time was over.")
         return job
 
-    async def result(self, job: Job) -> tuple[str, bytes]:
-        """Return the type and the bytes of a job's result.
+    async def result(self, job: Job, most: float = inf) -> tuple[str, bytes]:
+        """Return the type and the bytes of a job's result; none where there are more than ``most``.
 
         Raises:
             JobGone: they are not kept any longer.
@@ -311,7 +321,14 @@ class Ledger:
         payload = await self._read(lambda rows: rows.result(job.id))
         if payload is None:
             raise JobGone("The job's result is not kept any longer.")
-        return payload.content_type, await self._payloads.data(payload)
+        return payload.content_type, await self._payloads.data(payload) if payload.size <= most else b""
+
+    async def result_file(self, job: Job) -> tuple[str, int, str] | None:
+        """Return the type and the size of a job's result, and where its file is; None where it is in none."""
+        payload = await self._read(lambda rows: rows.result(job.id))
+        if payload is None or payload.file is None:
+            return None
+        return payload.content_type, payload.size, self._payloads.blobs.path(payload.file)
 
     async def asked(self, job: Job) -> tuple[str, bytes] | None:
         """Return the type and the bytes of what a job was asked with; None where they are not kept any longer."""
@@ -330,40 +347,32 @@ class Ledger:
         """Return what has happened to a job since."""
         return await self._read(lambda rows: rows.events(job_id, after, limit))
 
-    async def sweep(self) -> None:
-        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time."""
+    async def sweep(self) -> bool:
+        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time.
+
+        Returns whether there is more to do.
+        """
         now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None]]:
-            over: list[Job] = []
-            names: list[str] = []
-            for job in rows.overtaken(now, _SWEEP):
-                new = machine.overtaken(job, self._rules_of(job), now)
-                if new is not None:
-                    over.append(self._note(rows, new, now))
-            for job in rows.old(now, _SWEEP):
-                names += rows.strip(job.id)
-                rest = machine.stripped(job, self._rules_of(job))
-                if rest is None:
-                    rows.delete(job.id)
-                else:
-                    rows.put(rest)
-            return over, names, {name: rows.oldest(name) for name in self._rules}
+        def work(rows: Rows) -> tuple[due.Swept, dict[str, float | None]]:
+            swept = due.sweep(rows, now, self._rules_of, self._note)
+            return swept, {name: rows.oldest(name) for name in self._rules}
 
-        over, names, oldest = await self._write(work)
+        (over, names, is_more), oldest = await self._write(work)
         for name, accepted_at in oldest.items():
             self.backlogs.note_oldest(name, accepted_at)
-        self._payloads.blobs.drop(names)
         for job in over:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
+        await self._payloads.drop(names)
+        return is_more
 
     def _note(self, rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
         """Write what a job has become, that it has, and whom to tell."""
         rows.put(job, result)
         wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-        told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
+        told = {"status": job.status, "attempt": job.attempt, "error": problem_of(job.error) if job.error else None}
         rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
         if not wished:
             self.announce(rows, job, now, result)

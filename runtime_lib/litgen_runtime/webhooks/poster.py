@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from litgen_runtime._version import __version__
+from litgen_runtime.errors import RequestError
 from litgen_runtime.jobs.delivery import Posting
 from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookups
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 _MAX_ANSWER_BYTES = 65_536
 _PIECE_BYTES = 8192
+_NOT_ALLOWED = "its address is not allowed"
 _AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
@@ -52,6 +54,10 @@ class Poster:
 
     async def attempt(self, posting: Posting) -> Attempt:
         """Send a delivery once and say what came of it."""
+        try:
+            self._guard.target(posting.delivery.url)  # what the operator allows may have changed since it was accepted
+        except RequestError:
+            return Attempt(error=_NOT_ALLOWED, blocked=True)
         door = _Door(self._guard)
         # A connector for each attempt: nothing of one connection, one address or one answer is left for another.
         connector = aiohttp.TCPConnector(
@@ -72,7 +78,7 @@ class Poster:
             return Attempt(error="its certificate is not valid")
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             if door.has_blocked:
-                return Attempt(error="its address is not allowed", blocked=True)
+                return Attempt(error=_NOT_ALLOWED, blocked=True)
             log.debug("webhook %s: %s", posting.delivery.id, type(error).__name__)
             return Attempt(error="no connection" if isinstance(error, aiohttp.ClientConnectorError) else "no answer")
 

@@ -86,7 +86,8 @@ class House:
             Callbacks(None),
         )
 
-        connection = SimpleNamespace(on_lost=None)
+        transport = SimpleNamespace(is_closing=lambda: False)
+        connection = SimpleNamespace(on_lost=None, transport=transport)
         self.connections.append(connection)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from litgen_runtime.errors import IdempotencyKeyReused, JobFinished, JobGone, JobUnfinished, NotFound, QueueFull
+from litgen_runtime.errors import (
+    IdempotencyKeyReused,
+    JobFinished,
+    JobGone,
+    JobUnfinished,
+    NotFound,
+    PredictFailed,
+    QueueFull,
+)
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.claims import Claim, Settlement
@@ -30,6 +38,7 @@ R = TypeVar("R")
 RULES = {"embed": Rules(2, repeatable=True, keep_s=50.0, remember_s=500.0)}
 BOUND = Bounds(jobs=6, bytes=300_000, age_s=1e9)
 LARGE = b"x" * 100_000
+PREDICT_FAILED = PredictFailed("It raised.").to_json()
 BODIES = [b"{}", b'{"a": 1}', LARGE]
 
 
@@ -147,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
             known.status, known.result = Status.SUCCEEDED, result
         else:
-            outcome = GivenBack() if what == "give-back" else Failed(b'{"code": "x"}', again=what == "fail-again")
+            outcome = GivenBack() if what == "give-back" else Failed(PREDICT_FAILED, again=what == "fail-again")
             self.run(self.ledger.settle([Settlement(claim.job, outcome)]))
             self._after_failure(job_id, what)
         known.ended = self.now
@@ -166,11 +175,13 @@ class LedgerMachine(RuleBasedStateMachine):
             known.status = Status.FAILED
 
     @precondition(lambda self: self.stale)
-    @rule(data=st.data())
-    def settle_late(self, data: st.DataObject) -> None:
-        """What an earlier claim says changes nothing."""
+    @rule(data=st.data(), result=st.sampled_from([b"stale", LARGE]))
+    def settle_late(self, data: st.DataObject, result: bytes) -> None:
+        """What an earlier claim says changes nothing, and leaves nothing."""
         claim = data.draw(st.sampled_from(self.stale))
-        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", b"stale"))]))
+        before = set((self.folder / "jobs.files").iterdir())
+        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
+        assert set((self.folder / "jobs.files").iterdir()) == before
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
