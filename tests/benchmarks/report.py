@@ -65,7 +65,7 @@ _TASKS = """\
 The same work as tasks of BentoML (`@bentoml.task`, its SQLite store), the one other peer whose queue can be asked for
 results (Cog answers 409 where nothing is free to run a request). Accepting is measured while tasks run, as above. Then
 {handed_in} are handed in, every process is killed with SIGKILL, the server is started again on the same store, and its
-clients ask for what they were promised, for {waited_s:g} s at most."""
+clients ask for what they were promised, for {waited_s:g} s at most. (BentoML removes its store as it starts.)"""
 
 _COST = """\
 What jobs cost a service that is asked for nothing, beside the same service without them."""
