@@ -289,6 +289,10 @@ def test_whose_a_job_is(tmp_path: Path) -> None:
         assert [job["id"] for job in listed] == [ids["bob"]]
         assert ended(service, accepted(service, "/open", {"x": 3}))["status"] == "succeeded"
         assert_problem(service.get(f"/v1/jobs/{ids['alice']}"), 404, "not-found")
+        own = submit(service, "/open", {"x": 3}, None, **headers["alice"]).json()["id"]
+        assert httpx.get(f"{service.url}/v1/jobs/{own}", headers={"X-API-Key": keys["alice"]}).status_code == 200
+        assert_problem(service.get(f"/v1/jobs/{own}"), 404, "not-found")
+        assert submit(service, "/open", {"x": 3}, wait=10, X_API_Key="of nobody").json() == {"x": 9}
 
 
 def test_jobs_of_an_endpoint_that_takes_no_more(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Call(NamedTuple):
 
     def __str__(self) -> str:
         """How the log names it."""
-        whose = f" of {self.principal}" if self.principal is not None else ""
+        whose = f" of {self.principal}" if self.principal else ""
         return f"request {self.head.request_id.decode()}{whose}"
 
 

@@ -61,6 +61,7 @@ class JobSide:
         self._watching: asyncio.Task[None] | None = None
         self._callbacks = Callbacks(self._office)
         self._endpoints = settings.endpoints
+        self._open_gate = gate and gate.opened()
         jobs = JobsApi(self.desk, gate, self._callbacks, is_open=is_open)
         self.api = DeliveriesApi(self.desk, self._office, jobs)
         self.metrics = JobMetrics(self.desk, self._office.sender.outcomes if self._office else None)
@@ -69,7 +70,8 @@ class JobSide:
     def door(self, dispatcher: Dispatcher, reader: Reader, answer_type: str, gate: Gate | None) -> JobDoor:
         """Return where an endpoint's requests come in."""
         settings = self._endpoints[dispatcher.name]
-        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, gate, settings, self.desk, self._callbacks)
+        passed = gate or self._open_gate
+        return JobDoor(dispatcher, reader, self._lifecycle, answer_type, passed, settings, self.desk, self._callbacks)
 
     def open(self) -> None:
         """Take up what an earlier process left, and begin."""
