@@ -62,7 +62,8 @@ class JobSide:
         self._callbacks = Callbacks(self._office)
         self._endpoints = settings.endpoints
         self._open_gate = gate and gate.opened()
-        jobs = JobsApi(self.desk, gate, self._callbacks, is_open=is_open)
+        self._gates: dict[str, Gate] = {}
+        jobs = JobsApi(self.desk, gate, self._callbacks, self._gates, is_open=is_open)
         self.api = DeliveriesApi(self.desk, self._office, jobs)
         self.metrics = JobMetrics(self.desk, self._office.sender.outcomes if self._office else None)
         self._lifecycle = lifecycle
@@ -71,6 +72,8 @@ class JobSide:
         """Return where an endpoint's requests come in."""
         settings = self._endpoints[dispatcher.name]
         passed = gate or self._open_gate
+        if gate is not None:
+            self._gates[dispatcher.name] = gate
         return JobDoor(dispatcher, reader, self._lifecycle, answer_type, passed, settings, self.desk, self._callbacks)
 
     def open(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
@@ -41,13 +41,17 @@ class JobsApi:
         desk: the jobs.
         gate: who may ask; None: everybody.
         callbacks: who may be told of jobs.
+        gates: who may come in at each endpoint that is not open to everybody.
         is_open: whether there are jobs of endpoints that ask for no key: those belong to whoever shows none.
     """
 
-    def __init__(self, desk: Desk, gate: Gate | None, callbacks: Callbacks, *, is_open: bool) -> None:
+    def __init__(
+        self, desk: Desk, gate: Gate | None, callbacks: Callbacks, gates: Mapping[str, Gate], *, is_open: bool
+    ) -> None:
         self._desk = desk
         self._gate = gate
         self._callbacks = callbacks
+        self._gates = gates
         self._is_open = is_open
         self._handlers: dict[tuple[str | None, str], Handler] = {
             (None, "GET"): self._get,
@@ -135,6 +139,9 @@ class JobsApi:
         return (await paper_of(self._desk.ledger, job, scope)).answer(status)
 
     async def _retry(self, scope: Scope, job_id: str, principal: str) -> Answer:
+        asked = await self._desk.ledger.get(job_id, principal)
+        if asked.endpoint in self._gates:  # it may be closed to whoever could use it then
+            self._gates[asked.endpoint].admit(scope["headers"])
         job, replayed = await again(self._desk.ledger, job_id, principal, self._callbacks.again)
         headers = {"Idempotency-Replayed": "true"} if replayed else {}
         return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
