@@ -30,11 +30,11 @@ def imported(folder: Path) -> dict[str, set[str]]:
     return found
 
 
-def used(folder: Path, **choices: bool) -> dict[str, set[str]]:
+def used(folder: Path, *, jobs: bool) -> dict[str, set[str]]:
     """Run a service and use all that there is without jobs; return what it has imported."""
     imports = folder / "imports"
     imports.mkdir()
-    path = config(folder, {"square": square(**choices)})
+    path = config(folder, {"square": square(jobs=jobs)})
     with serving(path, env={"HOOK_KEYS": SECRET, **inside.env(imports=imports)}) as service:
         _use(service)
     return imported(imports)
@@ -56,7 +56,7 @@ def _use(service: Running) -> None:
 @pytest.fixture(scope="module")
 def without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What is imported without jobs."""
-    return used(tmp_path_factory.mktemp("without"))
+    return used(tmp_path_factory.mktemp("without"), jobs=False)
 
 
 @pytest.mark.parametrize("process", PROCESSES)

@@ -80,6 +80,7 @@ def test_what_is_refused_is_no_job(service: Running) -> None:
     """A body, or a header, that is refused has no job."""
     before = service.get("/v1/jobs?limit=1").json()["jobs"]
     assert_problem(submit(service, "/square", {"x": "three"}), 422, "invalid-input")
+    assert_problem(submit(service, "/square", {"x": 3, "pad": "x" * 10_000_000}), 413, "payload-too-large")
     assert_problem(submit(service, "/square", {"x": 3}, Job_TTL="soon"), 400, "invalid-header")
     assert_problem(submit(service, "/square", {"x": 3}, Cancel_After="-1"), 400, "invalid-header")
     assert_problem(submit(service, "/square", {"x": 3}, Job_Retry="often"), 400, "invalid-header")

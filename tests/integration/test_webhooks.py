@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -403,22 +402,3 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run(["openssl", *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
-
-
-def test_a_receiver_that_hangs(tmp_path: Path) -> None:
-    """Many webhooks to it delay no other receiver's, nor calls, nor jobs."""
-    with receiving(Reply(after_s=60)) as hanging, receiving() as other:
-        choices = opened(hanging.port, other.port, timeout_s=8.0, schedule_s=[0, 60])
-        with serving(config(tmp_path, {"square": square(jobs=True)}, webhooks=choices), env=ENV) as service:
-            stuck = [accepted(service, "/square", {"x": 1}, Webhook_Url=hanging.url) for _ in range(12)]
-            assert eventually(lambda: len(hanging.received) == 4)
-            began = time.monotonic()
-            for _ in range(5):
-                accepted(service, "/square", {"x": 2}, Webhook_Url=other.url)
-            assert eventually(lambda: len(other.received) == 5)
-            assert service.post("/square", {"x": 3}).status_code == 200
-            assert time.monotonic() - began < 5
-            assert len(hanging.received) == 4, "as many at once as one receiver is sent"
-            first = delivery(service, stuck[0], "pending")
-            assert eventually(lambda: deliveries(service, stuck[0])[0]["last_error"] == "no answer in time"), first
-            assert eventually(lambda: len(hanging.received) > 4), "the next ones have their turn"
