@@ -30,6 +30,7 @@ from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
 _SWEEP = 200
+_OPENING_S = 5.0
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
 _LOST = WorkerDied("The service ended while this job ran.")
@@ -58,7 +59,7 @@ class Ledger:
         self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
-        self._is_open = False
+        self._opened = asyncio.Event()
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -76,7 +77,7 @@ class Ledger:
         changed, backlog, files = await self._write(work)
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)  # before there can be others
         self.backlogs.found(backlog)
-        self._is_open = True
+        self._opened.set()
         for job in changed:
             self.on_change(job)
 
@@ -96,8 +97,8 @@ class Ledger:
         return await asyncio.shield(task)
 
     async def _submit(self, wish: Wish) -> tuple[Job, bool]:
-        if not self._is_open:
-            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
+        if not self._opened.is_set():
+            await self._expect_open()
         now, job_id = self._clock(), new_id()
         size = wish.size
         self.backlogs.expect_room(wish.endpoint, size, now)
@@ -137,6 +138,15 @@ class Ledger:
         if not replayed:
             self.on_change(job)
         return accepted, replayed
+
+    async def _expect_open(self) -> None:
+        """Wait until what an earlier process left has been taken up; a store in trouble is not waited for."""
+        try:
+            async with asyncio.timeout(0.0 if self._store.trouble else _OPENING_S):
+                await self._opened.wait()
+        except TimeoutError:
+            trouble = self._store.trouble or "what an earlier process left has not been taken up yet"
+            raise storage_full(StoreFailed(trouble)) from None
 
     async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
         """Begin to run up to so many jobs.
