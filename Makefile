@@ -48,7 +48,7 @@ lint: $(VENV)/ready ## Format, lint, types
 bench: $(VENV)/ready ## Side by side with peers; writes docs/benchmarks.md
 	$(RUN) -m tests.benchmarks
 
-soak: $(VENV)/ready ## 10,000 random faults, and 24 kills over 10,000 jobs; writes docs/soak.md (SEED=…: the same ones again)
+soak: $(VENV)/ready ## 10,000 random faults, and 32 kills and restarts over 10,000 jobs; writes docs/soak.md (SEED=…: the same ones again)
 	$(RUN) -m tests.soak --write docs/soak.md $(if $(SEED),--seed $(SEED))
 	$(RUN) -m pytest tests/faults -m long -q
 

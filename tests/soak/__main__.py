@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000, help="random events; 0: none")
     parser.add_argument("--laps", type=int, default=10, help="quiet moments in which everything is counted")
     parser.add_argument("--jobs", type=int, default=10_000, help="jobs while everything is killed; 0: none")
-    parser.add_argument("--kills", type=int, default=24, help="how often something is killed meanwhile")
+    parser.add_argument("--kills", type=int, default=32, help="how often something is killed, or restarted, meanwhile")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--write", type=Path, help="a file for the summary")
     parser.add_argument("--log", type=Path, help="a file for the service's log")

@@ -25,10 +25,17 @@ from tests.soak.kept import Kept
 from tests.soak.record import ENDS, Recorded, Told
 
 _CLIENTS = 16
-_VICTIMS = ("worker", "http", "supervisor")
+_DEEDS = (
+    ("worker", signal.SIGKILL),
+    ("http", signal.SIGKILL),
+    ("supervisor", signal.SIGKILL),
+    ("supervisor", signal.SIGTERM),
+)
+_LARGE_EVERY, _LARGE = 20, 100_000  # characters: more than is kept in the database, or told
 _REFUSED_EVERY = 29  # so many webhooks are taken before one is refused
 _AGAIN_S = 0.05
 _PATIENCE_S = 120.0  # without anything that moves
+_FILES = "var/jobs.db.files"
 _OPEN = "SELECT (SELECT COUNT(*) FROM jobs WHERE finished_at IS NULL) + (SELECT COUNT(*) FROM deliveries WHERE {})"
 
 
@@ -39,7 +46,7 @@ class Outcome:
     Args:
         seed: of the kills.
         jobs: how many were acknowledged.
-        kills: of whom.
+        kills: how often who was sent which signal.
         starts: how often the service was started.
         again: jobs that took more than one attempt.
         failed: jobs that were running alone as their worker was killed a second time.
@@ -102,12 +109,12 @@ def chaos(
             outcome.complaints += _until_all_is_done(folder)
         finally:
             kept.stop()
-        found = _recorded(folder)
+        found, words = _recorded(folder), _files(folder)
         told = _told(receiver.received, progress.refused)
     if kept.exit_code != 0:
         outcome.complaints.append(f"the service ended with exit code {kept.exit_code}")
     outcome.complaints += [f"still running: {line}" for line in kept.marked.leftovers()]
-    outcome.complaints += record.complaints(progress.acknowledged, found, told)
+    outcome.complaints += words + record.complaints(progress.acknowledged, found, told)
     everything = [job for those in found.values() for job in those]
     outcome.jobs, outcome.starts, outcome.posts = len(progress.acknowledged), kept.starts, len(receiver.received)
     outcome.again = sum(job.attempt > 1 for job in everything)
@@ -144,7 +151,8 @@ async def _run(
 
     async def client() -> None:
         for number in todo:
-            progress.acknowledged[f"k{number}"] = {await _accepted(kept.port, f"k{number}", receiver.url)}
+            key, size = f"k{number}", 0 if number % _LARGE_EVERY else _LARGE
+            progress.acknowledged[key] = {await _accepted(kept.port, key, size, receiver.url)}
 
     async with asyncio.timeout(_PATIENCE_S + jobs / 20), asyncio.TaskGroup() as group:
         for _ in range(_CLIENTS):
@@ -152,9 +160,9 @@ async def _run(
         group.create_task(_kill(kept, progress, outcome, jobs, kills, say))
 
 
-async def _accepted(port: int, key: str, hook: str) -> str:
+async def _accepted(port: int, key: str, size: int, hook: str) -> str:
     """Hand a job in, again and again, until it has been acknowledged; return its id."""
-    body = json.dumps({"do": "echo", "text": key}).encode()
+    body = json.dumps({"do": "echo", "text": f"{key} ".ljust(size)}).encode()
     headers = ("Prefer: respond-async", f"Idempotency-Key: {key}", f"Webhook-Url: {hook}")
     while True:
         with contextlib.suppress(lines.Cut, TimeoutError, OSError):
@@ -178,13 +186,13 @@ async def _kill(
         while len(progress.acknowledged) + progress.taken < 2 * jobs * (number + 1) / (kills + 1):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         await asyncio.sleep(dice.uniform(0.0, 0.3))
-        who = _VICTIMS[number % len(_VICTIMS)]
+        who, how = _DEEDS[number % len(_DEEDS)]
         while (pid := await asyncio.to_thread(kept.victim, who)) is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            outcome.kills[who] += 1
-        say(f"{len(progress.acknowledged)} jobs acknowledged, {progress.taken} webhooks taken; killed: {who}")
+            os.kill(pid, how)
+            outcome.kills[f"{how.name} {who}"] += 1
+        say(f"{len(progress.acknowledged)} jobs acknowledged, {progress.taken} webhooks taken; {how.name}: {who}")
 
 
 def _until_all_is_done(folder: Path) -> list[str]:
@@ -210,20 +218,38 @@ def _recorded(folder: Path) -> Mapping[str, Sequence[Recorded]]:
     deliveries: dict[int, dict[str, str]] = {}
     for job, webhook_id, status in _query(folder, "SELECT job, id, status FROM deliveries"):
         deliveries.setdefault(job, {})[webhook_id] = status
+    values = {
+        job: _value(data if file is None else (folder / _FILES / file).read_bytes())
+        for job, data, file in _query(folder, "SELECT job, data, file FROM payloads WHERE kind = 'result'")
+    }
     found: dict[str, list[Recorded]] = {}
     jobs = "SELECT seq, id, status, attempt, error, keys.key FROM jobs LEFT JOIN keys ON keys.job = seq"
     for seq, job_id, status, attempt, error, key in _query(folder, jobs):
         code = json.loads(error)["code"] if error else None
-        job = Recorded(job_id, status, attempt, code, ends[seq], deliveries.get(seq, {}))
+        job = Recorded(job_id, status, attempt, code, ends[seq], values.get(seq), deliveries.get(seq, {}))
         found.setdefault(str(key), []).append(job)
     return found
+
+
+def _value(result: bytes) -> str:
+    """Return the key that a result is of."""
+    return str(json.loads(result)["value"]).strip()
+
+
+def _files(folder: Path) -> list[str]:
+    """Return what is wrong with the files beside the database: each is some job's, and there."""
+    named = {file for (file,) in _query(folder, "SELECT file FROM payloads WHERE file IS NOT NULL")}
+    return [
+        f"{file}: a file without a job, or the reverse"
+        for file in named ^ {path.name for path in (folder / _FILES).iterdir()}
+    ]
 
 
 def _told(received: Sequence[Received], refused: set[int]) -> Mapping[str, Sequence[Told]]:
     told: dict[str, list[Told]] = {}
     for each in received:
         job = each.document["data"]["job"]
-        value = job["output"]["value"] if job["output"] else None
+        value = job["output"]["value"].strip() if job["output"] else None
         post = Told(each.webhook_id, each.document["type"], each.body, value, id(each) not in refused)
         told.setdefault(job["id"], []).append(post)
     return told

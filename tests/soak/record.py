@@ -20,6 +20,7 @@ class Recorded:
         attempt: how many attempts there were.
         code: of the error that it ended with.
         ends: how many events of it are ends.
+        value: of its result: the key that it was handed in with.
         deliveries: the ids of its webhooks, and where they stand.
     """
 
@@ -28,6 +29,7 @@ class Recorded:
     attempt: int = 1
     code: str | None = None
     ends: int = 1
+    value: str | None = None
     deliveries: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,7 +41,7 @@ class Told:
         webhook_id: its id.
         type: of what it tells.
         body: its bytes.
-        value: the result that it has.
+        value: of the result that it has; None where that is too large to be told.
         taken: whether it was answered with 2xx.
     """
 
@@ -94,5 +96,6 @@ def _of_one(key: str, ids: set[str], jobs: Sequence[Recorded], told: Mapping[str
         yield "no webhook of it was taken"
     if len({each.body for each in posts}) > 1 or {each.type for each in posts} - {f"job.{job.status}"}:
         yield f"it is {job.status}, and was told of as {sorted({each.type for each in posts})}"
-    if job.status == "succeeded" and {each.value for each in posts} - {key}:
-        yield f"mixed up: told of with {sorted(str(each.value) for each in posts)}"
+    values = {job.value, *(each.value for each in posts if each.value is not None)}
+    if job.status == "succeeded" and values != {key}:
+        yield f"mixed up: its result is {job.value}, and was told of as {sorted(map(str, values))}"

@@ -51,7 +51,7 @@ def jobs_section(outcome: chaos.Outcome) -> str:
     kills = ", ".join(f"{who} {times}" for who, times in sorted(outcome.kills.items()))
     rows = [
         ("jobs that were acknowledged", outcome.jobs),
-        (f"kills (SIGKILL): {kills}", outcome.kills.total()),
+        (f"signals: {kills}", outcome.kills.total()),
         ("starts of the service, which is started again as systemd does it", outcome.starts),
         ("jobs that took more than one attempt", outcome.again),
         ("jobs that failed: their worker was killed twice, the second time while it ran them alone", outcome.failed),
@@ -61,7 +61,7 @@ def jobs_section(outcome: chaos.Outcome) -> str:
     lines = [
         "## Jobs",
         "",
-        f"{outcome.jobs} jobs with webhooks, {outcome.kills.total()} kills, {outcome.seconds:.0f} s, "
+        f"{outcome.jobs} jobs with webhooks, {outcome.kills.total()} kills and restarts, {outcome.seconds:.0f} s, "
         f"seed {outcome.seed}: **{verdict}**. Each job has one id, however often it was handed in, one end in the "
         "record and one webhook, which was taken and tells what the record says; what came twice came under one id.",
         "",

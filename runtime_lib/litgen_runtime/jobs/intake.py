@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from litgen_runtime.errors import IdempotencyKeyReused
+from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
-from litgen_runtime.jobs.store import Key, Rows
+from litgen_runtime.jobs.store import Key, Rows, Store, StoreFailed
 from litgen_runtime.jobs.wish import Wish
 
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
@@ -26,6 +28,21 @@ class Underway(NamedTuple):
     came_s: float
     ran_s: float | None
     adopt: Callable[[Job], None]
+
+
+async def expect_open(opened: asyncio.Event, store: Store, seconds: float) -> None:
+    """Wait until what an earlier process left has been taken up; a store in trouble is not waited for.
+
+    Raises:
+        StorageFull: it has not been, so many seconds later.
+    """
+    try:
+        async with asyncio.timeout(0.0 if store.trouble else seconds):
+            await opened.wait()
+    except TimeoutError:
+        raise storage_full(
+            StoreFailed(store.trouble or "what an earlier process left has not been taken up yet")
+        ) from None
 
 
 def new_job(wish: Wish, now: float, underway: Underway | None) -> Job:

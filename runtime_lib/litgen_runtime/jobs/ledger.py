@@ -23,7 +23,7 @@ from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.delivery import Callback
-from litgen_runtime.jobs.intake import Underway, earlier, key_of, new_job
+from litgen_runtime.jobs.intake import Underway, earlier, expect_open, key_of, new_job
 from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.rates import Rates
@@ -33,6 +33,7 @@ from litgen_runtime.jobs.store import Announce, Backlog, Event, Payload, Query, 
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
+_OPENING_S = 5.0
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
 _LOST = WorkerDied("The service ended while this job ran.")
 
@@ -68,7 +69,7 @@ class Ledger:
         self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
-        self._is_open = False
+        self._opened = asyncio.Event()
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -86,7 +87,7 @@ class Ledger:
         changed, backlog, files = await self._write(work)
         self.backlogs.found(backlog)  # before anything else happens to what was counted
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)  # before there can be others
-        self._is_open = True
+        self._opened.set()
         for job in changed:
             self.on_change(job)
 
@@ -111,8 +112,8 @@ class Ledger:
         return await asyncio.shield(task)
 
     async def _submit(self, wish: Wish, underway: Underway | None) -> tuple[Job, bool]:
-        if not self._is_open:
-            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
+        if not self._opened.is_set():
+            await expect_open(self._opened, self._store, 0.0 if underway is not None else _OPENING_S)
         now = self._clock()
         job = new_job(wish, now, underway)
         known = await self._bounded(wish, now, waits=job.status is Status.QUEUED)
@@ -183,7 +184,7 @@ class Ledger:
         def work(rows: Rows) -> due.Begun:
             return due.begin(rows, endpoint, limit, now, self._rules_of, self._note)
 
-        taken, over = await self._write(work) if self._is_open else due.Begun([], [])
+        taken, over = await self._write(work) if self._opened.is_set() else due.Begun([], [])
         while over and not taken:
             self._wait_no_more(over)
             taken, over = await self._write(work)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.soak.record import Recorded, Told, complaints, duplicates
 
-JOB = Recorded("job_a", "succeeded", deliveries={"msg_a": "delivered"})
+JOB = Recorded("job_a", "succeeded", value="a", deliveries={"msg_a": "delivered"})
 POST = Told("msg_a", "job.succeeded", b"{}", "a", taken=True)
 
 
@@ -30,6 +30,7 @@ def test_nothing_is_wrong() -> None:
     again = [other(POST, taken=False), POST, POST]
     assert found(posts=again) == []
     assert duplicates({"job_a": again}) == 1
+    assert found(posts=[other(POST, value=None)]) == [], "its result is too large"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_nothing_is_wrong() -> None:
         ({"posts": [POST, other(POST, body=b"[]")]}, "was told of as"),
         ({"posts": [other(POST, type="job.failed")]}, "was told of as"),
         ({"posts": [other(POST, value="b")]}, "mixed up"),
+        ({"jobs": [other(JOB, value="b")]}, "mixed up"),
     ],
 )
 def test_what_is_wrong(wrong: dict[str, Any], words: str) -> None:

@@ -124,8 +124,7 @@ def lives(folder: Path, life: Callable[[House], Coroutine[Any, Any, None]], **en
         home.desk.open()
         try:
             async with asyncio.timeout(20):
-                while not home.desk.ledger._is_open:  # noqa: ASYNC110 - nobody tells
-                    await asyncio.sleep(0.002)
+                await home.desk.ledger._opened.wait()
                 await life(home)
                 assert home.lifecycle.in_flight == 0
         finally:
