@@ -60,7 +60,7 @@ def first_claim_s(service: Running) -> float:
     raise AssertionError(job)
 
 
-@pytest.mark.parametrize("size", [1_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("size", [500, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
 def test_a_backlog(tmp_path: Path, size: int) -> None:
     """Full is full, also for the next process, which begins to run at once; the last accept is as fast as the first."""
     together = endpoint("actions:ActTogether", "/act", jobs=True, batching={"max_size": 8, "max_wait_s": 0.002})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.services import eventually
+from tests.services import alive, eventually
 
 _HERE = Path(__file__).parent
 _VARIABLES = {
@@ -46,4 +46,7 @@ class Orders:
 
     def obeyed(self) -> bool:
         """Wait until all of them have died."""
-        return bool(eventually(lambda: not self.path.read_text()))
+        if not eventually(lambda: not self.path.read_text()):
+            return False
+        died = int(self.path.with_suffix(".died").read_text())
+        return bool(eventually(lambda: not alive(died)))
