@@ -72,22 +72,23 @@ def test_receivers_that_hang_and_drip(tmp_path: Path) -> None:
         with serving(config(tmp_path, endpoints, webhooks=choices), env=ENV) as service:
             bad = [hanging.url, f"http://127.0.0.1:{drips}/hook"]
             stuck = [accepted(service, "/square", {"x": 1}, Webhook_Url=bad[number % 2]) for number in range(12)]
-            assert eventually(lambda: len(hanging.received) == 4)
-            began = time.monotonic()
-            for _ in range(5):
+            assert eventually(lambda: len(hanging.received) >= 4)
+            for number in range(5):
+                began = time.monotonic()
                 accepted(service, "/square", {"x": 2}, Webhook_Url=other.url)
+                assert eventually(lambda number=number: len(other.received) > number)  # type: ignore[misc]  # bound to each
+                assert time.monotonic() - began < 3.5, "it waited for others' receivers"
             running = accepted(service, "/later", {"do": "", "seconds": 60}, Webhook_Url=other.url)
-            assert eventually(lambda: len(other.received) == 5)
             assert service.post("/square", {"x": 3}).status_code == 200
             assert stands(service, running, "running")
             assert service.post(f"/v1/jobs/{running}/cancel").status_code == 202
             assert ended(service, running)["status"] == "canceled"
             assert eventually(lambda: len(other.received) == 6)
-            assert time.monotonic() - began < 4.0
-            assert len(hanging.received) == 4, "as many at once as one receiver is sent"
             for job_id in stuck[:2]:
                 assert eventually(lambda job_id=job_id: delivery(service, job_id)["last_error"] == "no answer in time")  # type: ignore[misc]  # bound to each
             assert eventually(lambda: len(hanging.received) == 6), "the next ones have their turn"
+            at = [each.at for each in hanging.received]
+            assert at[4] - at[0] > 2.0, "as many at once as one receiver is sent"
 
 
 def test_a_name_that_leads_elsewhere_by_then(tmp_path: Path) -> None:
