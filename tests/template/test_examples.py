@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EXAMPLES = [pytest.param(example, id=name, marks=pytest.mark.xdist_group(name)) for name, example in examples().items()]
 MAX_WEIGHTS_BYTES = 2_000_000
+KEYS = {"SHUTDOWN_API_KEY": "x" * 32, "WEBHOOK_SECRETS": "whsec_" + "A" * 32}
 
 
 @pytest.fixture(scope="module", params=EXAMPLES)
@@ -51,7 +52,7 @@ def test_an_example_answers_its_readme(project: Path, example: Example, tmp_path
     run("make", ".venv/installed", cwd=project)
     lines = predictions((project / "README.md").read_text())
     command = (project / ".venv/bin" / example.name, "serve", "--host", "127.0.0.1", "--port", "0")
-    with started(*command, cwd=project, log_path=tmp_path / "log", env={"SHUTDOWN_API_KEY": "x" * 32}) as service:
+    with started(*command, cwd=project, log_path=tmp_path / "log", env=KEYS) as service:
         for line in lines:
             assert sent(line, service.url, project).status_code == httpx.codes.OK
         assert service.terminate() == 0
