@@ -13,7 +13,7 @@ import pytest
 from litgen_runtime import Client
 from litgen_runtime.client import ClientError, NotInTime, Refused, Unreachable
 from tests.integration.services.schemas import Number
-from tests.services import Running, act, config, serving, square
+from tests.services import Running, act, config, endpoint, serving, square
 
 PATIENCE_S = 20.0
 
@@ -21,7 +21,8 @@ PATIENCE_S = 20.0
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service that is still loading."""
-    endpoints = {"square": square(jobs=True), "act": act(jobs=True), "now": square("/now")}
+    later = endpoint("actions:ActLater", "/later", jobs=True)
+    endpoints = {"square": square(jobs=True), "act": act(jobs=True), "later": later, "now": square("/now")}
     path = config(tmp_path_factory.mktemp("client"), endpoints, jobs={"max_attempts": 1})
     with serving(path, wait_ready=False) as running:
         yield running
@@ -64,7 +65,7 @@ def test_a_job_that_fails_has_the_error_of_its_call(client: Client) -> None:
 
 def test_a_job_that_is_canceled(client: Client) -> None:
     """It ends, has no result, and canceling it again tells that it has ended."""
-    job = client.submit("/act", {"do": "sleep", "seconds": 30})
+    job = client.submit("/later", {"do": "wait", "seconds": 30})
     with pytest.raises(NotInTime, match=r"after 0\.2 s"):
         client.wait(job.id, timeout_s=0.2)
     client.cancel(job.id)

@@ -68,8 +68,9 @@ def may_repeat(error: Refused | Unreachable, *, is_repeatable: bool) -> bool:
 
 
 def pause_s(attempt: int, retry_after_s: float | None, dice: float) -> float:
-    """How long to wait before the next attempt, in seconds: what the service wishes and up to a fifth more; else
-    a quarter of a second, doubled each time up to 8 s, or down to half of that.
+    """Return how long to wait before the next attempt, in seconds.
+
+    What the service wishes, and up to a fifth more; else 0.25 s, doubled each time up to 8 s, less up to a half.
 
     Args:
         attempt: how many have failed before this one.
