@@ -11,7 +11,7 @@ from torch import Tensor
 DAMPING = 0.85
 STEPS = 50
 
-_BETWEEN = re.compile(r"(?<=[.!?]) (?=[\"'“‘]?[A-Z0-9])")
+_BETWEEN = re.compile(r"(?<=[.!?]) (?=[\"'“]?[A-Z0-9])")
 
 
 def sentences_of(text: str) -> list[str]:

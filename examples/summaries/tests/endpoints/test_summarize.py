@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 from litgen_runtime import Client
 
 PATH = "/summarize"
@@ -12,20 +13,28 @@ SPEECH = (Path(__file__).parents[1] / "moon.txt").read_bytes()
 PLAIN = "text/plain; charset=utf-8"
 
 
-def test_a_summary_has_the_texts_own_sentences(client: httpx.Client) -> None:
+@pytest.fixture(scope="module")
+def answer(client: httpx.Client) -> httpx.Response:
+    """What the service says of the speech at once."""
+    return client.post(PATH, content=SPEECH)
+
+
+def test_a_summary_has_the_texts_own_sentences(answer: httpx.Response) -> None:
     """Five, in its order, and about what it is about."""
-    answer = client.post(PATH, content=SPEECH).json()
+    summary = answer.json()["summary"]
     whole = " ".join(SPEECH.decode().split())
-    places = [whole.index(sentence) for sentence in answer["summary"]]
+    places = [whole.index(sentence) for sentence in summary]
     assert len(places) == 5
     assert places == sorted(places)
-    assert sum("space" in sentence for sentence in answer["summary"]) >= 3
+    assert sum("space" in sentence for sentence in summary) >= 3
 
 
-def test_a_job_tells_each_page_and_has_the_same_answer(client: httpx.Client, jobs: Client) -> None:
+def test_a_job_tells_each_page_and_has_the_same_answer(
+    client: httpx.Client, jobs: Client, answer: httpx.Response
+) -> None:
     """Whoever listens hears how far it is; the result is that of the call."""
     job = jobs.submit(PATH, SPEECH, content_type=PLAIN)
-    assert jobs.result(job.id).content == client.post(PATH, content=SPEECH).content
+    assert jobs.result(job.id).content == answer.content
     ended = jobs.job(job.id)
     assert ended.progress == 1.0
     assert ended.note == "page 5 of 5"
