@@ -79,7 +79,7 @@ def pause_s(attempt: int, retry_after_s: float | None, dice: float) -> float:
     """
     if retry_after_s is not None:
         return min(retry_after_s, _LONGEST_S) * (1 + dice / 5)
-    return min(_FIRST_S * 2 ** min(attempt, 16), _MOST_S) * (1 - dice / 2)
+    return min(_FIRST_S * 2.0 ** min(attempt, 16), _MOST_S) * (1 - dice / 2)
 
 
 def retry_after(text: str | None, now: float) -> float | None:
