@@ -12,7 +12,7 @@ import click
 
 from litgen_generator import wizard
 from litgen_generator.answers import sources
-from litgen_generator.answers.model import Answers, is_moot
+from litgen_generator.answers.model import MOOT, Answers, is_moot
 from litgen_generator.answers.problems import parsed
 from litgen_generator.answers.questions import EXAMPLE_NAME
 from litgen_generator.creation import Created, Order, check_target, create, preview
@@ -130,6 +130,8 @@ def _report(order: Order, created: Created) -> str:
             "Git knows no name for you, so the commit is by litgen; set one with git config --global user.name "
             "and user.email, then: git commit --amend --reset-author --no-edit"
         )
+    if order.answers.webhooks and is_moot("webhooks", order.answers.plain()):
+        lines.append(MOOT)
     lines += ["", "Next:"]
     if order.target != Path.cwd():
         lines.append(f"  cd {shlex.quote(os.path.relpath(order.target))}")

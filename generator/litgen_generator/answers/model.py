@@ -358,6 +358,10 @@ class Answers(BaseModel):
         return self
 
 
+MOOT = "Webhooks tell of jobs, and no endpoint takes any. To have one take them: litgen set ENDPOINT.jobs=true"
+"""What is said of an answer that changes nothing yet."""
+
+
 def is_moot(key: str, answers: Mapping[str, Any]) -> bool:
     """Whether nothing hangs on an answer about the service, given the others: webhooks tell of jobs.
 
