@@ -1,5 +1,6 @@
 """What the rounds have found, each once more by itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,10 @@ def test_an_endpoint_made_by_hand_keeps_no_old_project_from_an_update(shop: Work
         assert said.code == 0, said.error
 
 
-def test_a_damaged_bundle_is_named(project: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-40], lambda whole: whole.replace(b"\n", b"\nmine\n", 1)])
+def test_a_damaged_bundle_is_named(project: Path, damage: Callable[[bytes], bytes]) -> None:
     """Not what git says of it, but which file, and how it is put back."""
-    (project / BUNDLE).write_bytes((project / BUNDLE).read_bytes()[:-40])
+    (project / BUNDLE).write_bytes(damage((project / BUNDLE).read_bytes()))
     said = litgen(project, "update")
     assert said.code == 1
     assert f"{BUNDLE} is damaged" in said.error

@@ -1,6 +1,5 @@
 """A generated project, as it is found on the disk."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -90,7 +89,7 @@ class Project:
         """
         place = self.root / BUNDLE
         content = place.read_bytes() if place.is_file() else None
-        what = "missing" if content is None else "" if _is_bundle(content) else "damaged"
+        what = "missing" if content is None else "" if bundle.is_whole(content) else "damaged"
         if content is None or what:
             raise LitgenError(
                 f"{place} is {what}; expected the template that the project was made from. "
@@ -179,9 +178,3 @@ def _wrong(tag: str, known: Mapping[Any, Any]) -> str | None:
 
 def _is_named(endpoint: object) -> bool:
     return isinstance(endpoint, dict) and isinstance(endpoint.get("name"), str)
-
-
-def _is_bundle(content: bytes) -> bool:
-    """Whether a bundle is whole: a pack of git's ends with its own SHA-1."""
-    head, _, pack = content.partition(b"\n\n")
-    return head.startswith(b"# v") and hashlib.sha1(pack[:-20], usedforsecurity=False).digest() == pack[-20:]

@@ -93,6 +93,8 @@ def decide(path: Key, base: Any, ours: Any, theirs: Any) -> Iterator[Edit]:
         changed = tuple(_changed(path, base, theirs))
         if changed and not (len(path) == 2 and path[0] == "endpoints"):
             yield Edit(Kind.CLASH, path, changed)
+        elif len(path) == 1:  # of an endpoint's, the table itself is a choice
+            yield from (Edit(Kind.TAKE, key) for key in _changed_or_added(path, base, theirs))
     elif same(base, ours):
         yield Edit(Kind.DROP if theirs is MISSING else Kind.TAKE, path)
     elif theirs is MISSING and _is_table(base) and _is_table(ours):

@@ -1,5 +1,6 @@
 """Versions of the template as a git bundle: a parentless commit for each, the same id from the same sources."""
 
+import hashlib
 import io
 import re
 import tempfile
@@ -15,6 +16,7 @@ VERSION_FILE = "template/version.yml"
 VENDOR = "template/project/vendor"
 
 _SOURCE_REF = "refs/litgen/source/"
+_HEAD = re.compile(rb"# v[23] git bundle(\n@[^\n]*)*(\n[0-9a-f]{40,64} [^\n]+)+")
 _COMMIT = f"""\
 commit refs/heads/main
 committer litgen <litgen@localhost> {wheel.BUILD_TIME} +0000
@@ -70,6 +72,12 @@ def refs(bundle: Path) -> dict[str, str]:
 def holds(content: bytes, tag: str) -> bool:
     """Whether a bundle holds a version."""
     return f"refs/tags/{tag}" in _refs(io.BytesIO(content))
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether a bundle is whole: its head names versions only, and a pack of git's ends with its own SHA-1."""
+    head, _, pack = content.partition(b"\n\n")
+    return bool(_HEAD.fullmatch(head)) and hashlib.sha1(pack[:-20], usedforsecurity=False).digest() == pack[-20:]
 
 
 def file_in(bundle: Path, tag: str, path: str) -> bytes | None:

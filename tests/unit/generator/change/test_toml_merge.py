@@ -157,6 +157,14 @@ def test_what_the_owner_removed_stays_removed() -> None:
     )
 
 
+def test_a_new_key_of_a_table_that_the_owner_removed() -> None:
+    """A key that the owner never saw comes, also where the service's table is gone: the others stay removed."""
+    shutdown = BASE[BASE.index("\n[shutdown]") :]
+    theirs = changed(BASE, "[shutdown]\n", "[shutdown]\nnew = 1\n")
+    ours = changed(BASE, shutdown, "")
+    assert clean(ours, theirs) == f"{ours}\n[shutdown]\nnew = 1\n"
+
+
 def test_a_table_removed_by_the_owner_and_changed() -> None:
     """A table that the owner removed and in which the template changed a value is shown whole."""
     theirs = changed(BASE, "max_wait_s = 0.005", "max_wait_s = 0.006")
