@@ -116,8 +116,9 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
     ids=lambda kind: "-".join(kind.values()),
 )
 def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path, kind: dict[str, str]) -> None:
-    """What a generated service says of itself in OpenAPI is what it does, whatever is sent."""
-    row = next(row for row in without_torch() if kind.items() <= row["endpoints"][0].items())
+    """What a generated service says of itself in OpenAPI is what it does, whatever is sent; of jobs the runtime's do."""
+    rows = [row for row in without_torch() if not row["endpoints"][0].get("jobs")]
+    row = next(row for row in rows if kind.items() <= row["endpoints"][0].items())
     folder = tmp_path / "project"
     shutil.copytree(next(each for each in renders if each.answers == row).folder, folder)
     run("make", ".venv/installed", cwd=folder)
