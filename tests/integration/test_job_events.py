@@ -163,6 +163,7 @@ def test_a_failure_says_why(service: Running) -> None:
     job_id = accepted(service, "/each", {"text": "bad"})
     last = Listener(service, job_id).listen()[-1]
     assert (last["event"], last["error"]["code"]) == ("failed", "predict-failed")
+    assert last["error"].keys() == service.get(f"/v1/jobs/{job_id}").json()["error"].keys(), "nothing of the log"
 
 
 def test_a_drain_ends_the_streams(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_render_answers_as_its_readme_says_and_drains(project: Render, tmp_pat
     ids=lambda kind: "-".join(kind.values()),
 )
 def test_schemathesis_finds_nothing(renders: list[Render], tmp_path: Path, kind: dict[str, str]) -> None:
-    """What a generated service says of itself in OpenAPI is what it does, whatever is sent; of jobs the runtime's do."""
+    """What a generated service says of itself in OpenAPI is what it does, whatever is sent."""
     rows = [row for row in without_torch() if not row["endpoints"][0].get("jobs")]
     row = next(row for row in rows if kind.items() <= row["endpoints"][0].items())
     folder = tmp_path / "project"

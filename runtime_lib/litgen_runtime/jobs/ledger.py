@@ -13,6 +13,7 @@ from litgen_runtime.errors import (
     JobFinished,
     JobGone,
     JobUnfinished,
+    RequestError,
     StorageFull,
     WorkerDied,
 )
@@ -333,7 +334,7 @@ class Ledger:
         """Write what a job has become, that it has, and whom to tell."""
         rows.put(job, result)
         wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-        told = {"status": job.status, "attempt": job.attempt, "error": json.loads(job.error) if job.error else None}
+        told = {"status": job.status, "attempt": job.attempt, "error": _told(job.error) if job.error else None}
         rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
         if not wished:
             self.announce(rows, job, now, result)
@@ -358,3 +359,10 @@ class Ledger:
 
 def _after(now: float, seconds: float) -> float | None:
     return None if seconds == inf else now + seconds
+
+
+def _told(error: bytes) -> dict[str, object]:
+    """What clients are told of a failure: its problem document, without what is for the log."""
+    problem: dict[str, object] = json.loads(RequestError.from_json(error).problem(""))
+    del problem["request_id"]
+    return problem
