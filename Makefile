@@ -48,8 +48,9 @@ lint: $(VENV)/ready ## Format, lint, types
 bench: $(VENV)/ready ## Side by side with peers; writes docs/benchmarks.md
 	$(RUN) -m tests.benchmarks
 
-soak: $(VENV)/ready ## 10,000 random faults against one service; writes docs/soak.md (SEED=…: the same ones again)
+soak: $(VENV)/ready ## 10,000 random faults, and 32 kills and restarts over 10,000 jobs; writes docs/soak.md (SEED=…: the same ones again)
 	$(RUN) -m tests.soak --write docs/soak.md $(if $(SEED),--seed $(SEED))
+	$(RUN) -m pytest tests/faults -m long -q
 
 fuzz: $(VENV)/ready ## 1,000 random edit sets, a random command on each, and every law (SEED=…: the same ones again)
 	$(RUN) -m tests.fuzz --jobs $(WORKERS) $(if $(SEED),--seed $(SEED))

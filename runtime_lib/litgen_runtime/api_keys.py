@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from litgen_runtime.errors import SettingsError
+from litgen_runtime.watched import Unreadable, text_of
 
 MIN_CHARS = 16
 PREFIX = "lg_"  # by which people and scanners of repositories know a key when they see one
 _RANDOM_BYTES = 32
 _MAX_KEYS = 1000  # each is compared with for each request
-_MAX_BYTES = 1_048_576
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"[!-+\--~]+")  # printable ASCII without the comma
 _HASH = re.compile(r"sha256:([0-9A-Fa-f]{64})")
@@ -68,33 +66,6 @@ class Keyring:
     def from_json(entries: Iterable[Iterable[str]]) -> Keyring:
         """Read what ``to_json`` wrote."""
         return Keyring((name, bytes.fromhex(known)) for name, known in entries)
-
-
-class KeyFile:
-    """A file of keys, which may change while the service runs.
-
-    Args:
-        path: where it is.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: object = None
-
-    def changed(self) -> Keyring | None:
-        """Return what it holds now; None if nobody has touched it since the last time.
-
-        Raises:
-            SettingsError: it cannot be read or holds what makes no sense; raised once for each change.
-        """
-        try:
-            sign: object = _sign(self._path.stat())
-        except OSError as error:
-            sign = error.errno
-        if sign == self._seen:
-            return None
-        self._seen = sign  # from before it is read: what is written meanwhile is another change
-        return read(f"file:{self._path}", {})
 
 
 def read(source: str, environ: Mapping[str, str]) -> Keyring:
@@ -171,29 +142,9 @@ def _problem_of(name: str, key: str, *, is_hash: bool) -> str | None:
 
 
 def _text_of(path: Path, at: str) -> str:
-    reason = f"it is larger than {_MAX_BYTES} bytes"
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us
-        try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                text = _bytes_of(descriptor)
-                if len(text) <= _MAX_BYTES:
-                    return text.decode("utf-8-sig")
-            else:
-                reason = "it is no regular file"
-        finally:
-            os.close(descriptor)
-    except UnicodeDecodeError:  # whose words quote what was read
-        reason = "it is not UTF-8"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no path"
-    raise SettingsError(f"{at}, which cannot be read: {reason}. Expected a file of keys, one a line. {_FIX}")
-
-
-def _bytes_of(descriptor: int) -> bytes:
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
-        return file.read(_MAX_BYTES + 1)
-
-
-def _sign(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        return text_of(path)
+    except Unreadable as error:
+        raise SettingsError(
+            f"{at}, which cannot be read: {error}. Expected a file of keys, one a line. {_FIX}"
+        ) from None

@@ -10,6 +10,7 @@
         ├── InvalidForm            400 invalid-form
         ├── InvalidHeader          400 invalid-header
         ├── InvalidQuery           400 invalid-query
+        ├── IdempotencyKeyMissing  400 idempotency-key-required
         ├── Unauthorized           401 unauthorized
         ├── Forbidden              403 forbidden
         ├── NotFound               404 not-found
@@ -25,6 +26,7 @@
         ├── IdempotencyKeyReused   422 idempotency-key-reused
         ├── Quarantined            422 quarantined
         ├── WebhookUrlRejected     422 webhook-url-rejected
+        ├── RateLimited            429 rate-limited
         ├── TooManyRequests        429 too-many-requests
         ├── HeadersTooLarge        431 headers-too-large
         ├── InternalError          500 internal-error
@@ -50,14 +52,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from http import HTTPStatus
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_FIELD_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff\t]*")
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_FRAMING_HEADERS = {"connection", "content-length", "content-type", "transfer-encoding", "x-request-id"}
+from litgen_runtime.sendable import expect_sendable, phrase_of, sendable
 
 
 class LitgenError(Exception):
@@ -115,7 +112,7 @@ class RequestError(LitgenError):
         Headers that cannot be sent are left out: an owner's code may have added them after the error was made.
         """
         members = json.loads(text)
-        headers = {name: value for name, value in members["headers"].items() if _sendable(name, value)}
+        headers = {name: value for name, value in members["headers"].items() if sendable(name, value)}
         error = RequestError(members["detail"], headers, members["log"], **members["extra"])
         error.status, error.code, error.title = (members["status"], members["code"], members["title"])
         return error
@@ -162,6 +159,12 @@ class InvalidQuery(RequestError):
     """A query parameter is not what it is to be."""
 
     status, code, title = 400, "invalid-query", "A query parameter is invalid"
+
+
+class IdempotencyKeyMissing(RequestError):
+    """A job has to have a key, so that its client can ask again."""
+
+    status, code, title = 400, "idempotency-key-required", "An Idempotency-Key is needed"
 
 
 class Forbidden(RequestError):
@@ -240,6 +243,12 @@ class IdempotencyKeyReused(RequestError):
     """The key was used for another request."""
 
     status, code, title = 422, "idempotency-key-reused", "The Idempotency-Key was used before"
+
+
+class RateLimited(RequestError):
+    """More jobs are handed in than are accepted in the time."""
+
+    status, code, title = 429, "rate-limited", "Too many jobs"
 
 
 class TooManyRequests(RequestError):
@@ -375,24 +384,7 @@ class HTTPError(RequestError):
     code = "error"
 
     def __init__(self, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> None:
-        if not _is_error_status(status):
-            raise ValueError(f"HTTPError status is {status!r}; expected a whole number from 400 to 599")
-        for name, value in (headers or {}).items():
-            if not _sendable(name, value):
-                raise ValueError(
-                    f"HTTPError header {name!r}: {value!r} cannot be sent; expected a header name, not one of "
-                    f"{', '.join(sorted(_FRAMING_HEADERS))}, and a latin-1 value on one line"
-                )
+        expect_sendable(status, headers or {})
         super().__init__(str(detail), headers)
         self.status = int(status)
-        self.title = _PHRASES.get(self.status, "Error")
-
-
-def _is_error_status(status: object) -> bool:
-    return isinstance(status, int) and 400 <= status <= 599
-
-
-def _sendable(name: object, value: object) -> bool:
-    if not isinstance(name, str) or not isinstance(value, str) or name.lower() in _FRAMING_HEADERS:
-        return False
-    return bool(_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value))
+        self.title = phrase_of(self.status)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.benchmarks.works import APPS, BLOB, ROOT, Ask, Work
+from tests.benchmarks.works import APPS, BLOB, JOBS, ROOT, Ask, Work
 
 _TORCH = "torch==2.13.0"
 
@@ -97,7 +97,7 @@ class BentoML(Contender):
 
     def batches(self, work: Work) -> bool:
         """Say whether the work is batched."""
-        return (APPS / work.name / "alone_app.py").is_file()
+        return work is JOBS or (APPS / work.name / "alone_app.py").is_file()
 
     def command(self, work: Work, port: int) -> list[str]:
         """Return Python's arguments, to be run in the repository's root."""
@@ -114,7 +114,14 @@ class Alone(Contender):
         return super().command(work, port)[:2]
 
 
-_SERVICES = {"noop": "Noop", "device": "DeviceService", "mlp": "MlpService", "blob": "Blob", "stream": "Stream"}
+_SERVICES = {
+    "noop": "Noop",
+    "device": "DeviceService",
+    "mlp": "MlpService",
+    "blob": "Blob",
+    "stream": "Stream",
+    "jobs": "DeviceTasks",
+}
 _UVICORN = ("uvicorn", "uvloop", "httptools")
 _OURS: dict[str, Any] = {
     "requirements": (str(ROOT / "runtime_lib"),),

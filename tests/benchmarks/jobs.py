@@ -12,12 +12,11 @@ from tests.benchmarks.contenders import LITGEN
 from tests.benchmarks.environments import Environment
 from tests.benchmarks.errors import BenchmarkError
 from tests.benchmarks.load import Reading
-from tests.benchmarks.works import DEVICE
+from tests.benchmarks.works import DEVICE, JOBS
 
 ACCEPTING_CONNECTIONS, ASKING_CONNECTIONS = 64, 8
 BACKLOG = 10_000
 MAX_BATCH, BATCH_MS = 32, 10.0
-_JOBS = dataclasses.replace(DEVICE, name="jobs", title="device, as jobs")
 _ASYNC = "Prefer: respond-async"
 _POLL_S = 0.05
 _PATIENCE_S = 120.0
@@ -43,7 +42,7 @@ def measure(results: Results, environment: Environment, seconds: int) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="litgen-bench-") as folder:
         contender = dataclasses.replace(LITGEN, env={"LITGEN__JOBS__STORE": f"sqlite:///{folder}/jobs.db"})
-        with servers.running(contender, environment, _JOBS) as server:
+        with servers.running(contender, environment, JOBS) as server:
             load.press(server.port, DEVICE.ask, ASKING_CONNECTIONS, load.WARM_UP_S)
             results.before.append(load.press(server.port, DEVICE.ask, ASKING_CONNECTIONS, seconds))
             results.accepted.append(load.press(server.port, DEVICE.ask, ACCEPTING_CONNECTIONS, seconds, header=_ASYNC))

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks import changing, generating, jobs, neighbours, serving
-from tests.benchmarks.contenders import ALONE, LITGEN, SERVERS, Contender
+from tests.benchmarks import changing, generating, jobs, neighbours, serving, tasks
+from tests.benchmarks.contenders import ALONE, BENTOML, LITGEN, SERVERS, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.servers import Server
 from tests.benchmarks.serving import Plan, Rest
@@ -61,6 +61,15 @@ The work is device, handed in with `Prefer: respond-async` and kept in the embed
 the 202). Jobs are accepted while others run; then a backlog of {backlog:,} is made, over which {clients} connections
 make calls, and which is done afterwards."""
 
+_TASKS = """\
+The same work as tasks of BentoML (`@bentoml.task`, its SQLite store), the one other peer whose queue can be asked for
+results (Cog answers 409 where nothing is free to run a request). Accepting is measured while tasks run, as above. Then
+{handed_in} are handed in, every process is killed with SIGKILL, the server is started again on the same store, and its
+clients ask for what they were promised, for {waited_s:g} s at most. (BentoML removes its store as it starts.)"""
+
+_COST = """\
+What jobs cost a service that is asked for nothing, beside the same service without them."""
+
 
 def written(
     machine: Sequence[tuple[str, str]],
@@ -99,6 +108,13 @@ def written(
             _JOBS.format(backlog=jobs.BACKLOG, clients=jobs.ASKING_CONNECTIONS),
             _jobs(results.of_jobs),
         ]
+    if results.of_tasks.accepted:
+        words = _TASKS.format(handed_in=tasks.HANDED_IN, waited_s=tasks.WAITED_S)
+        broken = [
+            f"**{peer.title} has no figures here**: {why.splitlines()[0]}"
+            for peer, why in results.of_tasks.broken.items()
+        ]
+        parts += [words, *broken, _tasks(results.of_tasks), _COST, _cost(results.of_tasks)]
     if results.rest:
         parts += ["## At rest", _rest(results), _REST.format(idle_s=plan.idle_s)]
     if generator:
@@ -191,6 +207,30 @@ def _jobs(results: jobs.Results) -> str:
         ("the same over a backlog, ms", spread([reading.p99_ms for reading in results.over], "{:.1f}".format)),
     ]
     return table(("litgen", ""), rows)
+
+
+def _tasks(results: tasks.Results) -> str:
+    ours = [reading.per_s for reading in results.accepted[LITGEN]]
+    rows = []
+    for contender in (LITGEN, BENTOML):
+        if contender not in results.left or contender in results.broken:
+            continue
+        theirs = [reading.per_s for reading in results.accepted[contender]]
+        beside = "" if contender is LITGEN else spread(ratios(ours, theirs), ratio)
+        p99_ms = spread([reading.p99_ms for reading in results.accepted[contender]], "{:.1f}".format)
+        failures = _failures(results.accepted[contender])
+        left = spread(results.left[contender], "{:,.0f}".format)
+        rows.append((contender.title, spread(theirs, "{:,.0f}".format) + failures, p99_ms, beside, left))
+    head = ("", "accepts a second", "p99, ms", "litgen divided by it", f"had after the kill, of {tasks.HANDED_IN}")
+    return table(head, rows)
+
+
+def _cost(results: tasks.Results) -> str:
+    rows = [
+        (title, spread([one.answer_s for one in those], ms), spread([one.http_mb for one in those], "{:.1f}".format))
+        for title, those in (("without jobs", results.without), ("with jobs", results.with_jobs))
+    ]
+    return table(("litgen", "start until it answers, ms", "HTTP process, MB resident"), rows)
 
 
 def _generator(results: generating.Results) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tests.benchmarks import jobs, load, neighbours, processes, servers
+from tests.benchmarks import jobs, load, neighbours, processes, servers, tasks
 from tests.benchmarks.contenders import ALONE, CONTENDERS, LITGEN, SERVERS, Contender
 from tests.benchmarks.environments import Environment
 from tests.benchmarks.errors import BenchmarkError
@@ -71,6 +71,7 @@ class Results:
     loads: dict[tuple[Work, Contender, int], list[Reading]] = field(default_factory=dict)
     beside: list[neighbours.Reading] = field(default_factory=list)
     of_jobs: jobs.Results = field(default_factory=jobs.Results)
+    of_tasks: tasks.Results = field(default_factory=tasks.Results)
     others: list[float] = field(default_factory=list)
     broken: dict[tuple[Work, Contender], str] = field(default_factory=dict)
 
@@ -112,6 +113,8 @@ def measure(environments: Mapping[Contender, Environment], plan: Plan, say: Call
         if LITGEN in plan.contenders and DEVICE in plan.works:
             say(f"{where}: jobs")
             jobs.measure(results.of_jobs, environments[LITGEN], plan.load_s)
+            say(f"{where}: jobs beside tasks")
+            tasks.measure(results.of_tasks, environments, plan.load_s)
     return results
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tests.benchmarks import jobs
+from tests.benchmarks import jobs, tasks
 from tests.benchmarks.contenders import ALONE, LITGEN, LITSERVE, MOSEC, STARLETTE, Contender
 from tests.benchmarks.load import Reading
 from tests.benchmarks.serving import Plan, Results
@@ -72,6 +72,8 @@ def _targets(results: Results) -> Iterator[Target]:
     slower = [reading.beside.p99_ms / reading.before.p99_ms for reading in results.beside]
     yield Target("a fast endpoint's p99: beside a saturated slow one / alone", 1.5, slower, most=True)
     yield from _of_jobs(results.of_jobs)
+    lost = [float(tasks.HANDED_IN - left) for left in results.of_tasks.left.get(LITGEN, ())]
+    yield Target("jobs: lost of those acknowledged, after a kill -9", 0, lost, most=True)
 
 
 def _of_jobs(results: jobs.Results) -> Iterator[Target]:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,4 +78,5 @@ STREAM = Work(
     Ask(b'{"count": 64}', [{"token": f"token-{number}"} for number in range(64)]),
     streams=True,
 )
+JOBS = replace(DEVICE, name="jobs", title="device, as jobs")
 WORKS = (NOOP, DEVICE, MLP, BLOB, STREAM)

@@ -1,20 +1,15 @@
 """Webhooks while processes die: each is delivered, more than once only with the same id (docs/webhooks.md)."""
 
-import contextlib
 import os
-import random
 import signal
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from tests.faults.test_jobs_killed import free_port
 from tests.integration.jobs import accepted, ended
 from tests.receivers import SECRET, Received, Receiver, Reply, receiving
-from tests.services import Running, alive, config, endpoint, eventually, serving, square
+from tests.services import Running, alive, config, eventually, serving, square
 
 ENV = {"HOOK_KEYS": SECRET}
 
@@ -36,18 +31,6 @@ def kill_http(service: Running) -> None:
 def statuses(service: Running, job_id: str) -> list[str]:
     """Return where a job's webhooks stand."""
     return [each["status"] for each in service.get(f"/v1/jobs/{job_id}/deliveries").json()["deliveries"]]
-
-
-def test_killed_between_the_end_and_the_webhook(tmp_path: Path) -> None:
-    """What had ended and was not told yet is told by the next process."""
-    with receiving() as receiver:
-        path = config(tmp_path, {"square": square(jobs=True)}, webhooks=hooks(receiver, schedule_s=[3, 1]))
-        with serving(path, env=ENV) as service:
-            job_id = accepted(service, "/square", {"x": 3}, Webhook_Url=receiver.url)
-            ended(service, job_id)
-            kill_http(service)
-            assert eventually(lambda: statuses(service, job_id) == ["delivered"])
-            assert len(receiver.received) == 1
 
 
 def test_killed_between_the_webhook_and_its_record(tmp_path: Path) -> None:
@@ -101,48 +84,3 @@ def test_a_receiver_that_is_down_for_a_while(tmp_path: Path) -> None:
             up.set()
             for job_id in jobs:
                 assert eventually(lambda job_id=job_id: statuses(service, job_id) == ["delivered"])  # type: ignore[misc]  # bound to each
-
-
-def test_deaths_while_webhooks_go_out(tmp_path: Path) -> None:
-    """Each acknowledged job is told of, whoever dies; a job is told of twice only under one id."""
-    together = endpoint("actions:ActTogether", "/act", jobs=True, batching={"max_size": 8, "max_wait_s": 0.002})
-    acknowledged: set[str] = set()
-    with receiving() as receiver:
-        choices = hooks(receiver, schedule_s=[0, *[0.2] * 50])
-        path = config(tmp_path, {"act": together}, {"port": free_port()}, {}, {"max_attempts": 20}, choices)
-        with serving(path, env=ENV) as service:
-            url = f"{service.url}/act"
-
-            def ask() -> None:
-                for number in range(200):
-                    headers = {
-                        "Prefer": "respond-async",
-                        "Idempotency-Key": f"k{number}",
-                        "Webhook-Url": receiver.url,
-                    }
-                    while True:
-                        with contextlib.suppress(httpx.HTTPError):
-                            answer = httpx.post(url, json={"do": "echo", "text": "x"}, headers=headers, timeout=10)
-                            if answer.status_code == 202:
-                                acknowledged.add(answer.json()["id"])
-                                break
-                        time.sleep(0.05)
-
-            client = threading.Thread(target=ask)
-            client.start()
-            dice = random.Random(11)
-            for victim in ("http", "worker", "http", "http"):
-                time.sleep(dice.uniform(0.3, 0.8))
-                with contextlib.suppress(ProcessLookupError, IndexError):
-                    os.kill(service.http_pid if victim == "http" else service.worker_pids()[0], signal.SIGKILL)
-            client.join()
-            assert len(acknowledged) == 200
-            ids: dict[str, set[str]] = {}
-
-            def told() -> bool:
-                for each in list(receiver.received):
-                    ids.setdefault(each.document["data"]["job"]["id"], set()).add(each.webhook_id)
-                return acknowledged <= ids.keys()
-
-            assert eventually(told, 60), len(ids)
-            assert {len(found) for found in ids.values()} == {1}

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.receivers import SECRET
 from tests.services import ROOT, SERVICES, Running, act, assert_problem, config, endpoint, serving, square
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -34,13 +35,16 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "receive": endpoint("uploads:Receive", "/receive", response="Received") | {"request": UPLOAD},
     }
     extended = {"configure": f"{SERVICES}.web:extended"}
-    return config(tmp_path_factory.mktemp("contract"), endpoints, extended, {"api": True})
+    webhooks = {"secrets": "env:HOOK_KEYS", "allow_hosts": ["127.0.0.1"], "allow_http": True, "allow_private": True}
+    webhooks |= {"ports": [9], "schedule_s": [0]}
+    folder = tmp_path_factory.mktemp("contract")
+    return config(folder, endpoints, extended, {"api": True}, webhooks=webhooks)
 
 
 @pytest.fixture(scope="module")
 def service(path: Path) -> Iterator[Running]:
     """It, running."""
-    with serving(path, env={"SHUTDOWN_API_KEY": "not-to-be-guessed"}) as running:
+    with serving(path, env={"SHUTDOWN_API_KEY": "not-to-be-guessed", "HOOK_KEYS": SECRET}) as running:
         yield running
         assert "inside the runtime" not in running.log()
 
@@ -81,12 +85,17 @@ def test_jobs_are_described(service: Running) -> None:
     """An endpoint that takes jobs says so, and the routes of jobs are there."""
     paths = service.get("/openapi.json").json()["paths"]
     later = paths["/later"]["post"]
-    assert set(later["responses"]) == CODES | {"202", "default"}
-    wishes = {"Prefer", "Idempotency-Key", "Job-TTL", "Cancel-After", "Job-Retry"}
+    assert set(later["responses"]) == CODES | {"202", "429", "default"}
+    for word in ("does not match", "Idempotency-Key was used", "Webhook-Url is not called"):
+        assert word in later["responses"]["422"]["description"]
+    wishes = {"Prefer", "Idempotency-Key", "Job-TTL", "Cancel-After", "Job-Retry", "Webhook-Url", "Webhook-Events"}
     assert {parameter["name"] for parameter in later["parameters"]} > wishes
     assert not {parameter["name"] for parameter in paths["/square"]["post"]["parameters"]} & wishes
     parts = {path.removeprefix("/v1/jobs") for path in paths if path.startswith("/v1/jobs")}
-    assert parts == {"", "/{id}", "/{id}/result", "/{id}/events", "/{id}/cancel", "/{id}/retry"}
+    of_one = {"", "/result", "/events", "/cancel", "/retry", "/deliveries"}
+    assert parts == {"", *(f"/{{id}}{part}" for part in of_one)}
+    assert set(paths["/v1/jobs/{id}"]["get"]["responses"]) >= {"200", "304", "410"}
+    assert set(paths["/v1/deliveries/{id}/redeliver"]["post"]["responses"]) >= {"202", "404"}
 
 
 def test_bodies_of_any_type_are_described(service: Running) -> None:
@@ -269,10 +278,14 @@ def test_schemathesis_finds_nothing(service: Running, tmp_path: Path) -> None:
     }
     # A client that allows no time at all is answered 504, as the contract says.
     statuses = '["2xx", "3xx", "4xx", "504"]'
+    # Only one host may be called, which no schema says.
+    hook = "\n".join(
+        ["[[operations]]", 'include-path = "/later"', 'parameters = { "header.Webhook-Url" = "http://127.0.0.1:9/" }\n']
+    )
     # Headers that nobody knows are no mistake in HTTP.
     extra = '[[operations]]\ninclude-path-regex = "later|jobs"\ngeneration.allow-extra-parameters = false\n'
     checks = f"[checks]\nnot_a_server_error.expected-statuses = {statuses}\n"
-    (tmp_path / "schemathesis.toml").write_text(checks + extra)
+    (tmp_path / "schemathesis.toml").write_text(checks + extra + hook)
     done = subprocess.run(
         [
             program,

@@ -80,6 +80,7 @@ def test_what_is_refused_is_no_job(service: Running) -> None:
     """A body, or a header, that is refused has no job."""
     before = service.get("/v1/jobs?limit=1").json()["jobs"]
     assert_problem(submit(service, "/square", {"x": "three"}), 422, "invalid-input")
+    assert_problem(submit(service, "/square", {"x": 3, "pad": "x" * 10_000_000}), 413, "payload-too-large")
     assert_problem(submit(service, "/square", {"x": 3}, Job_TTL="soon"), 400, "invalid-header")
     assert_problem(submit(service, "/square", {"x": 3}, Cancel_After="-1"), 400, "invalid-header")
     assert_problem(submit(service, "/square", {"x": 3}, Job_Retry="often"), 400, "invalid-header")
@@ -180,7 +181,7 @@ def test_listing(service: Running) -> None:
     assert [job["id"] for job in first["jobs"]] == ids[:1:-1]
     second = service.get(f"/v1/jobs?endpoint=square&status=succeeded&limit=2&cursor={first['next_cursor']}").json()
     assert [job["id"] for job in second["jobs"]] == ids[1::-1]
-    for query in ("status=done", "limit=0", "limit=x", "wait=3"):
+    for query in ("status=done", "limit=0", "limit=x", f"limit={'9' * 5000}", "wait=3"):
         assert_problem(service.get(f"/v1/jobs?{query}"), 400, "invalid-query")
 
 
@@ -261,6 +262,8 @@ def test_large_bodies(service: Running) -> None:
         assert answers[0].json()["id"] == answers[1].json()["id"]
         job = ended(service, answers[0].json()["id"])
         assert service.get(job["urls"]["result"]).content == data[::-1]
+        head = httpx.head(service.url + job["urls"]["result"])
+        assert (head.headers["content-length"], head.content) == (str(len(data)), b"")
 
 
 def test_whose_a_job_is(tmp_path: Path) -> None:
@@ -286,6 +289,10 @@ def test_whose_a_job_is(tmp_path: Path) -> None:
         assert [job["id"] for job in listed] == [ids["bob"]]
         assert ended(service, accepted(service, "/open", {"x": 3}))["status"] == "succeeded"
         assert_problem(service.get(f"/v1/jobs/{ids['alice']}"), 404, "not-found")
+        own = submit(service, "/open", {"x": 3}, None, **headers["alice"]).json()["id"]
+        assert httpx.get(f"{service.url}/v1/jobs/{own}", headers={"X-API-Key": keys["alice"]}).status_code == 200
+        assert_problem(service.get(f"/v1/jobs/{own}"), 404, "not-found")
+        assert submit(service, "/open", {"x": 3}, wait=10, X_API_Key="of nobody").json() == {"x": 9}
 
 
 def test_jobs_of_an_endpoint_that_takes_no_more(tmp_path: Path) -> None:

@@ -74,11 +74,12 @@ def test_listing_and_showing(service: Running) -> None:
 
 def test_canceling_and_again(service: Running) -> None:
     """What failed is done again as a new job, once however often it is asked for; the old one stays as it was."""
-    held = accepted(service, "/act", {"do": "sleep", "seconds": 2})
+    held = accepted(service, "/later", {"do": "", "seconds": 600})
     assert stands(service, held, "running")
-    waiting = [accepted(service, "/act", {"do": "pid"}, Job_TTL="900") for _ in range(2)]
+    waiting = [accepted(service, "/later", {"do": "", "seconds": 0}, Job_TTL="900") for _ in range(2)]
     done = jobs("cancel", "--url", service.url, waiting[1])
     assert (done.returncode, done.stdout) in ((0, f"{waiting[1]}: canceled\n"), (0, f"{waiting[1]}: told to stop\n"))
+    service.post(f"/v1/jobs/{held}/cancel")
     before = ended(service, waiting[1])
     assert before["status"] == "canceled"
     first, second = (jobs("retry", "--url", service.url, waiting[1]).stdout for _ in range(2))

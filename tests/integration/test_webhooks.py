@@ -1,8 +1,10 @@
 """Webhooks over HTTP, to receivers on this machine (docs/webhooks.md)."""
 
 import itertools
+import os
+import signal
 import subprocess
-import time
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,10 @@ import httpx
 import pytest
 import standardwebhooks
 
-from litgen_runtime import verify_webhook
+from litgen_runtime import WebhookRejected, verify_webhook
 from tests.integration.jobs import accepted, ended, submit
 from tests.receivers import OLD_SECRET, SECRET, Received, Receiver, Reply, receiving
-from tests.services import Running, act, assert_problem, config, eventually, serving, square
+from tests.services import ROOT, Running, act, assert_problem, config, eventually, serving, square
 
 ENV = {"HOOK_KEYS": f"{SECRET} {OLD_SECRET}"}
 _numbers = itertools.count()
@@ -24,6 +26,19 @@ def opened(*ports: int, schedule_s: Sequence[float] = (0, 0.2, 0.2), **more: Any
     """Return the table of a service that sends webhooks to this machine."""
     choices = {"secrets": "env:HOOK_KEYS", "allow_http": True, "allow_private": True, "schedule_s": list(schedule_s)}
     return {**choices, "ports": list(ports), **more}
+
+
+def jobs(command: str, url: str, *arguments: str) -> str:
+    """Run a command of `myservice jobs`; return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "litgen_runtime", "jobs", command, "--url", url, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr
 
 
 class Hub:
@@ -165,6 +180,61 @@ def test_given_up_and_sent_again(service: Running, hub: Hub) -> None:
     assert len({each.webhook_id for each in hub.at(url, 4)}) == 1
     assert service.post(f"/v1/deliveries/{found['id']}/redeliver").status_code == 202, "what was delivered too"
     assert len(hub.at(url, 5)) == 5
+
+
+def test_the_command(service: Running, hub: Hub) -> None:
+    """`jobs deliveries` lists them, `jobs redeliver` sends what was given up again, by its own id or by its job's."""
+    url = hub.url(Reply(500), Reply(500), Reply(500), Reply(204))
+    job_id = accepted(service, "/square", {"x": 3}, Webhook_Url=url)
+    found = delivery(service, job_id, "dead")
+    listed = jobs("deliveries", service.url, job_id).splitlines()
+    assert listed[0].split() == ["ID", "TYPE", "STATUS", "ATTEMPTS", "LAST", "NEXT", "IN", "URL"]
+    assert listed[1].split() == [found["id"], "job.succeeded", "dead", "3", "it", "answers", "500", url]
+    assert jobs("redeliver", service.url, job_id) == f"{found['id']}: job.succeeded of {job_id} is sent again\n"
+    assert delivery(service, job_id, "delivered")["attempts"] == 4
+    assert jobs("redeliver", service.url, job_id) == f"{job_id}: nothing was given up\n"
+    assert "404 not-found" in jobs("redeliver", service.url, f"msg_{'0' * 26}")
+
+
+def test_again_with_its_webhook(service: Running, hub: Hub) -> None:
+    """A job that is done again tells whoever was told of the first one, of the same events."""
+    url = hub.url()
+    job_id = accepted(service, "/act", {"do": "raise"}, Webhook_Url=url, Webhook_Events="started, completed")
+    assert ended(service, job_id)["status"] == "failed"
+    new = service.post(f"/v1/jobs/{job_id}/retry").json()["id"]
+    assert ended(service, new)["status"] == "failed"
+    told = [(each.document["data"]["job"]["id"], each.document["type"]) for each in hub.at(url, 4)]
+    assert sorted(told) == sorted((each, kind) for each in (job_id, new) for kind in ("job.started", "job.failed"))
+
+
+def test_secrets_that_change(tmp_path: Path) -> None:
+    """A file of secrets is read again when it has changed; a broken one changes nothing, nor with a new process."""
+    secrets = tmp_path / "secrets"
+    secrets.write_text(OLD_SECRET)
+    with receiving() as receiver:
+        choices = opened(receiver.port, secrets="file:secrets")
+        with serving(config(tmp_path, {"square": square(jobs=True)}, webhooks=choices)) as service:
+
+            def is_signed_with(secret: str) -> bool:
+                delivery(service, accepted(service, "/square", {"x": 3}, Webhook_Url=receiver.url), "delivered")
+                received = receiver.received[-1]
+                try:
+                    return bool(verify_webhook(received.headers, received.body, secret))
+                except WebhookRejected:
+                    return False
+
+            assert is_signed_with(OLD_SECRET)
+            assert not is_signed_with(SECRET)
+            secrets.write_text(f"{SECRET}\n")
+            service.wait_log("secrets of webhooks: 1, read from file:")
+            assert eventually(lambda: is_signed_with(SECRET))
+            assert not is_signed_with(OLD_SECRET)
+            secrets.write_text("nothing of use")
+            os.kill(service.http_pid, signal.SIGKILL)
+            service.wait_log("The secrets that were read before stay valid.")
+            assert eventually(lambda: service.get("/readyz").status_code == 200)
+            assert is_signed_with(SECRET)
+            assert "nothing of use" not in service.log()
 
 
 def test_gone(service: Running, hub: Hub) -> None:
@@ -332,22 +402,3 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run(["openssl", *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
-
-
-def test_a_receiver_that_hangs(tmp_path: Path) -> None:
-    """Many webhooks to it delay no other receiver's, nor calls, nor jobs."""
-    with receiving(Reply(after_s=60)) as hanging, receiving() as other:
-        choices = opened(hanging.port, other.port, timeout_s=8.0, schedule_s=[0, 60])
-        with serving(config(tmp_path, {"square": square(jobs=True)}, webhooks=choices), env=ENV) as service:
-            stuck = [accepted(service, "/square", {"x": 1}, Webhook_Url=hanging.url) for _ in range(12)]
-            assert eventually(lambda: len(hanging.received) == 4)
-            began = time.monotonic()
-            for _ in range(5):
-                accepted(service, "/square", {"x": 2}, Webhook_Url=other.url)
-            assert eventually(lambda: len(other.received) == 5)
-            assert service.post("/square", {"x": 3}).status_code == 200
-            assert time.monotonic() - began < 5
-            assert len(hanging.received) == 4, "as many at once as one receiver is sent"
-            first = delivery(service, stuck[0], "pending")
-            assert eventually(lambda: deliveries(service, stuck[0])[0]["last_error"] == "no answer in time"), first
-            assert eventually(lambda: len(hanging.received) > 4), "the next ones have their turn"

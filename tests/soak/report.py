@@ -6,6 +6,7 @@ import os
 import platform
 
 from litgen_runtime import __version__
+from tests.soak import chaos
 from tests.soak.soak import Outcome
 
 _MOST_COMPLAINTS = 50
@@ -38,6 +39,35 @@ def summary(outcome: Outcome) -> str:
             f"| {s.supervisor_fds} |"
             for number, s in enumerate(outcome.samples)
         ),
+    ]
+    if outcome.complaints:
+        lines += ["", *(f"- {complaint}" for complaint in outcome.complaints[:_MOST_COMPLAINTS])]
+    return "\n".join(lines) + "\n"
+
+
+def jobs_section(outcome: chaos.Outcome) -> str:
+    """Return what became of jobs while everything was killed."""
+    verdict = f"{len(outcome.complaints)} COMPLAINTS" if outcome.complaints else "every claim held"
+    kills = ", ".join(f"{who} {times}" for who, times in sorted(outcome.kills.items()))
+    rows = [
+        ("jobs that were acknowledged", outcome.jobs),
+        (f"signals: {kills}", outcome.kills.total()),
+        ("starts of the service, which is started again as systemd does it", outcome.starts),
+        ("jobs that took more than one attempt", outcome.again),
+        ("jobs that failed: their worker was killed twice, the second time while it ran them alone", outcome.failed),
+        ("webhooks that came, those included that the receiver refused", outcome.posts),
+        ("of these, with an id that had been taken before", outcome.duplicates),
+    ]
+    lines = [
+        "## Jobs",
+        "",
+        f"{outcome.jobs} jobs with webhooks, {outcome.kills.total()} kills and restarts, {outcome.seconds:.0f} s, "
+        f"seed {outcome.seed}: **{verdict}**. Each job has one id, however often it was handed in, one end in the "
+        "record and one webhook, which was taken and tells what the record says; what came twice came under one id.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {what} | {count:,} |" for what, count in rows),
     ]
     if outcome.complaints:
         lines += ["", *(f"- {complaint}" for complaint in outcome.complaints[:_MOST_COMPLAINTS])]

@@ -17,6 +17,7 @@ from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
 from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.dispatcher.forecast import Forecast
+from litgen_runtime.dispatcher.handover import Handover
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.quarantine import Quarantine, digest
 from litgen_runtime.dispatcher.rate import DrainRate
@@ -63,6 +64,7 @@ class Dispatcher:
         self._watch = Watch(settings, self._lines, kill)
         self._recalls = Recalls(self._lines, self._waiting)
         self._pump_due = False
+        self.handover = Handover(self._waiting, self._pump_soon, self._on_time)
         self._forecast = Forecast()
         self._rate = DrainRate(time.monotonic())
 
@@ -92,13 +94,14 @@ class Dispatcher:
         """Workers that take requests."""
         return sum(not load.retired for load in self._lines)
 
-    def submit(self, body: bytes, arrived: float, at_most_s: float = _NEVER) -> Ticket:
+    def submit(self, body: bytes, arrived: float, at_most_s: float = _NEVER, *, endless: bool = False) -> Ticket:
         """Queue a request.
 
         Args:
             body: the raw body.
             arrived: when its headers were complete, CLOCK_MONOTONIC seconds.
             at_most_s: how long the client itself will wait, in seconds.
+            endless: whether it has more time than clients of this endpoint have; ``handover`` takes that back.
 
         Raises:
             QueueFull: as much waits as the queue may hold.
@@ -111,9 +114,8 @@ class Dispatcher:
         size = body.size if isinstance(body, SpooledBody) else len(body)
         if not self._waiting.has_room(size):
             self._make_room(size)
-        timeout_s = min(self.timeout_s, at_most_s)
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
-        deadline = arrived + timeout_s
+        deadline = arrived + (at_most_s if endless else min(self.timeout_s, at_most_s))
         start_by = min(deadline, arrived + queue_s)
         feed = Feed() if self.streams else None
         ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, feed)
@@ -149,7 +151,7 @@ class Dispatcher:
         now, tickets = time.monotonic(), []
         outgoing: dict[WorkerLine, list[Ticket]] = {}
         for body in bodies:
-            ticket = Ticket(next(self._ids), body, now, _NEVER, _NEVER, len(body), patient=True)
+            ticket = Ticket(next(self._ids), body, now, _NEVER, _NEVER, len(body), patient=True, goes_back=True)
             tickets.append(ticket)
             seconds = self._quarantine.holds(body, now)
             load = max(self._lines, key=self._room, default=None)
@@ -164,7 +166,7 @@ class Dispatcher:
         return tickets
 
     def stop(self, ticket: Ticket) -> None:
-        """Take a patient request back, or tell it to stop; its outcome follows."""
+        """Take a request back that nobody waits for, or tell it to stop; its outcome follows."""
         if ticket.is_open:
             self._withdraw(ticket)
 
@@ -173,11 +175,7 @@ class Dispatcher:
         self._quarantine.key_of = key_of
 
     def reserve(self, size: int, held: int = 0) -> None:
-        """Keep room for bytes of a body that is arriving, ``release`` gives it back.
-
-        Args:
-            size: how many bytes.
-            held: how many this body has room for already.
+        """Keep room for so many bytes more of a body that is arriving and has ``held``; ``release`` gives it back.
 
         Raises:
             QueueFull: there is no room.
@@ -212,7 +210,6 @@ class Dispatcher:
         """A worker has finished loading."""
         self._lines[line.load] = line
         self._pump_soon()
-        self._offer_room()
         self._recalls.soon()
 
     def leave(self, line: WorkerLine) -> None:
@@ -220,9 +217,9 @@ class Dispatcher:
         self._lines.pop(line.load, None)
         ran = line.suspects(time.monotonic()) if self._settings.repeatable else line.running()
         rest = [ticket for ticket in line.tickets.values() if ticket.is_open and ticket not in ran]
-        self._waiting.put_back(ticket for ticket in rest if not ticket.patient)
+        self._waiting.put_back(ticket for ticket in rest if not ticket.goes_back)
         for ticket in rest:
-            if ticket.patient:
+            if ticket.goes_back:
                 ticket.settle(NotRun())
         line.tickets.clear()
         for ticket in ran:
@@ -252,7 +249,7 @@ class Dispatcher:
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, answered)
-        if self._waiting:
+        if self._waiting or line.load.reserved:
             self._pump_soon()
         elif not line.load.held:
             self._recalls.soon()
@@ -299,13 +296,10 @@ class Dispatcher:
         """Send once an iteration of the loop: what arrives together travels together."""
         if not self._pump_due:
             self._pump_due = True
-            self._loop.call_soon(self._pump_gathered)
-
-    def _pump_gathered(self) -> None:
-        self._pump_due = False
-        self._pump()
+            self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
+        self._pump_due = False
         now = time.monotonic()
         self._pump_suspects(now)
         outgoing: dict[WorkerLine, list[Ticket]] = {}
@@ -316,6 +310,7 @@ class Dispatcher:
             line.hold(ticket, now)
             outgoing.setdefault(line, []).append(ticket)
         self._ship(outgoing)
+        self._offer_room()
 
     def _ship(self, outgoing: Mapping[WorkerLine, list[Ticket]]) -> None:
         for line, tickets in outgoing.items():
@@ -330,11 +325,11 @@ class Dispatcher:
             line.load.reserved = True
             ticket = None if line.load.held else self._waiting.next_suspect()
             if ticket is None:
-                return
+                break
             self._send(line, [ticket], now)
         if not self._waiting.suspects:
-            for load in self._lines:
-                load.reserved = load.reserved and load.held > 0
+            for load, line in self._lines.items():
+                load.reserved = load.reserved and any(ticket.attempt > 1 for ticket in line.tickets.values())
 
     def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
@@ -350,7 +345,7 @@ class Dispatcher:
 
     def _settle_dropped(self, ticket: Ticket) -> None:
         """Answer what a worker has stopped or left out, though its client still waits; what it gave back goes first."""
-        if ticket.is_open and ticket.patient and not ticket.told:
+        if ticket.is_open and ticket.goes_back and not ticket.told:
             ticket.settle(NotRun())
         elif ticket.is_open and ticket.recalled:
             ticket.line = ticket.sent = ticket.started = None
@@ -382,7 +377,11 @@ class Dispatcher:
         ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
-        if not self._waiting.remove(ticket) and ticket.line is not None:
+        if self._waiting.remove(ticket):
+            self._pump_soon()  # no worker is kept free for it any more
+            if ticket.goes_back:
+                ticket.settle(NotRun())
+        elif ticket.line is not None:
             ticket.line.cancel([ticket])
 
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from litgen_runtime.dispatcher.feed import Feed
@@ -42,13 +43,21 @@ class Ticket:
     started: float | None = None
     recalled: bool = False  # its worker has been asked to give it back
     told: bool = False  # to stop, since its run takes too long
-    patient: bool = False  # no client waits: others go first, and what does not run goes back to where it came from
+    patient: bool = False  # no client waits: others go first
+    goes_back: bool = False  # what does not run goes back to where it came from
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 
     @property
     def is_open(self) -> bool:
         """Whether somebody still waits for the outcome."""
         return self.outcome is None
+
+    def adopt(self) -> None:
+        """Let it be a job's: its client has left, with the job's name, and it has all the time that it needs."""
+        self.goes_back = True
+        self.deadline = self.start_by = inf
+        if self.timer is not None:
+            self.timer.cancel()
 
     def settle(self, outcome: Result | Exception) -> bool:
         """Give the outcome; False when there is one already, such as that the client is gone."""

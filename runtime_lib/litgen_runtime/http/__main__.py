@@ -25,8 +25,8 @@ from litgen_runtime.http.app import Front
 from litgen_runtime.http.body import reader_for
 from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door, admit
+from litgen_runtime.http.file_watch import key_watch
 from litgen_runtime.http.gate import gate_for
-from litgen_runtime.http.key_watch import KeyWatch
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -58,6 +58,7 @@ class HttpProcess:
         shutdown_keys: what opens POST /shutdown.
         folder: where large bodies may be kept.
         keyring: who has which key; None: auth is off.
+        webhook_secrets: what an earlier HTTP process of this service has signed webhooks with.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class HttpProcess:
         shutdown_keys: list[str],
         folder: str,
         keyring: Keyring | None = None,
+        webhook_secrets: list[str] | None = None,
     ) -> None:
         self._keyring = keyring
+        self._webhook_secrets = webhook_secrets
         self._control = control
         self._shutdown_keys = shutdown_keys
         self._folder = folder
@@ -139,7 +142,9 @@ class HttpProcess:
 
         result_types = {name: answer_type for name, (_, answer_type) in self._types.items()}
         gate = gate_for(None, self._keyring)
-        return JobSide(self._settings, self._dispatchers, result_types, self._lifecycle, gate)
+        return JobSide(
+            self._settings, self._dispatchers, result_types, self._lifecycle, gate, self._webhook_secrets, self._tell
+        )
 
     def _doors(self) -> Iterator[tuple[str, Door]]:
         """Yield each endpoint's door, by path."""
@@ -167,7 +172,7 @@ class HttpProcess:
         self._spawn(self._load_site())
         self._spawn(self._beat())
         if self._keyring is not None:
-            watch = KeyWatch(self._settings.auth.keys, self._keyring, self._tell)
+            watch = key_watch(self._settings.auth.keys, self._keyring, self._tell)
             self._spawn(watch.run())
 
     async def _load_site(self) -> None:
@@ -262,7 +267,9 @@ def main() -> None:
 
     async def serve() -> None:
         try:
-            process = HttpProcess(control, settings, workers, spec["shutdown_keys"], spec["folder"], keyring)
+            process = HttpProcess(
+                control, settings, workers, spec["shutdown_keys"], spec["folder"], keyring, spec["webhook_secrets"]
+            )
         except BaseException as error:  # noqa: BLE001 - the owner's schemas may raise anything, SystemExit too
             control.send({"do": "failed", "error": describe(error)})
             return

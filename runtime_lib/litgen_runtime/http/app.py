@@ -56,7 +56,10 @@ class Front:
                 app = self._app = await self._site.around(self._route)
             await app(scope, receive, send)
         except RequestError as error:
-            await send_problem(send, error, request_id_of(header(scope, b"x-request-id")))
+            request_id = request_id_of(header(scope, b"x-request-id"))
+            if error.log:
+                log.error("%r: request %s: %s", scope["path"], request_id.decode(), error.log)
+            await send_problem(send, error, request_id)
         except Exception:
             request_id = request_id_of(header(scope, b"x-request-id"))
             log.exception("%r: request %s failed inside the runtime", scope["path"], request_id.decode())

@@ -41,7 +41,7 @@ class Call(NamedTuple):
 
     def __str__(self) -> str:
         """How the log names it."""
-        whose = f" of {self.principal}" if self.principal is not None else ""
+        whose = f" of {self.principal}" if self.principal else ""
         return f"request {self.head.request_id.decode()}{whose}"
 
 
@@ -86,7 +86,7 @@ class Door:
         """
         self._lifecycle.enter()
         try:
-            at_most_s = _seconds(call.head.timeout)
+            at_most_s = own_limit_s(call.head)
             taken = self._reader.take(call.head, body)
             admit(self._lifecycle, self._name)
             return self._dispatcher.submit(taken, call.arrived, at_most_s)
@@ -135,7 +135,7 @@ class Door:
             await send_answer(send, answer, call.head.request_id)
 
     async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer | None:
-        at_most_s = _seconds(call.head.timeout)
+        at_most_s = own_limit_s(call.head)
         self._lifecycle.enter()
         try:
             body = await self._reader.read(receive, call.head, at_most_s, scope.get("litgen.gathered"))
@@ -196,8 +196,13 @@ def admit(lifecycle: Lifecycle, name: str) -> None:
         raise Loading(f"{name} is still loading: {waiting}. Retry shortly.", {"Retry-After": "1"})
 
 
-def _seconds(text: bytes | None) -> float:
-    """Read X-Request-Timeout."""
+def own_limit_s(head: Head) -> float:
+    """Return how long a client itself will wait, by X-Request-Timeout, in seconds.
+
+    Raises:
+        InvalidHeader: that is no such number.
+    """
+    text = head.timeout
     if text is None:
         return inf
     seconds = float(text) if _NUMBER.fullmatch(text) else 0.0

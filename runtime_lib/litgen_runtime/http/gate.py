@@ -37,13 +37,28 @@ class Gate:
             Forbidden: it is from somebody who may not pass here.
         """
         keys = _presented(headers)
-        owner = self._keyring.owner(next(iter(keys))) if len(keys) == 1 else None
+        owner = self._owner(keys)
         if owner is None:
             more = "" if len(keys) == 1 else _TWO if keys else _HOW
             raise _early(Unauthorized(f"{_NEEDED} {more}".rstrip(), {"WWW-Authenticate": "Bearer"}), headers)
         if self._allowed is not None and owner not in self._allowed:
             raise _early(Forbidden(f"{owner} may not use this. Ask the service's owner for a key that may."), headers)
         return owner
+
+    def opened(self) -> OpenGate:
+        """Return one with the same keys that lets everybody in."""
+        return OpenGate(self._keyring)
+
+    def _owner(self, keys: Collection[bytes]) -> str | None:
+        return self._keyring.owner(next(iter(keys))) if len(keys) == 1 else None
+
+
+class OpenGate(Gate):
+    """One where everybody may pass, and who shows a valid key is known by its name: the job is theirs."""
+
+    def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return whose request this is; empty where nobody knows."""
+        return self._owner(_presented(headers)) or ""
 
 
 def gate_for(auth: bool | Collection[str] | None, keyring: Keyring | None) -> Gate | None:

@@ -54,6 +54,7 @@ class JobMetrics:
         stats = self._desk.stats
         ended = CounterMetricFamily("litgen_jobs_ended", "Jobs by how they ended", labels=["endpoint", "status"])
         attempts = CounterMetricFamily("litgen_job_attempts", "Attempts that have begun", labels=["endpoint"])
+        from_calls = CounterMetricFamily("litgen_jobs_from_calls", "Calls that became jobs", labels=["endpoint"])
         accept = HistogramMetricFamily(
             "litgen_job_accept_duration_seconds",
             "From headers complete to the job being on the disk",
@@ -63,9 +64,10 @@ class JobMetrics:
             for status in sorted(TERMINAL):
                 ended.add_metric([name, status], stats.ended[name, status])
             attempts.add_metric([name], stats.attempts[name])
+            from_calls.add_metric([name], stats.from_calls[name])
             histogram = stats.accept_s[name]
             accept.add_metric([name], cumulative(histogram), histogram.total)
-        yield from (ended, attempts, accept)
+        yield from (ended, attempts, from_calls, accept)
 
     def _store(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

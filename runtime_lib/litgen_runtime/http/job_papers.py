@@ -5,39 +5,60 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from litgen_runtime.errors import JobCanceled, JobExpired, RequestError
 from litgen_runtime.http.messages import Answer, Scope
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 
-INLINE_BYTES = 20_000
+_INLINE_BYTES = 20_000
+_NONE = b"null"
 _POLL_S = "1"
 
 
 class Paper(NamedTuple):
-    """A job as a client sees it. ``members``: the JSON document."""
+    """A job as a client sees it. ``members``: the JSON document, without ``output``, which is JSON already."""
 
     job: Job
     members: dict[str, Any]
+    output: bytes
 
     def answer(self, status: int, headers: Mapping[str, str] | None = None) -> Answer:
         """Return it as an answer that says where it is to be found, and when to look again."""
         told = {"Location": self.members["urls"]["get"], "Cache-Control": "no-store", **(headers or {})}
         if not self.job.is_terminal:
             told["Retry-After"] = _POLL_S
-        return Answer(status, b"application/json", json.dumps(self.members).encode(), told)
+        return Answer(status, b"application/json", with_output(self.members, self.output), told)
 
 
 async def paper_of(ledger: Ledger, job: Job, scope: Scope) -> Paper:
     """Describe a job, with its result where that is small."""
-    output = None
-    if job.status is Status.SUCCEEDED:
-        content_type, data = await ledger.result(job)
-        if len(data) <= INLINE_BYTES and content_type.startswith("application/json"):
-            output = json.loads(data)
-    return Paper(job, {**members_of(job), "output": output, "urls": _urls(job, scope)})
+    output = output_of(*await ledger.result(job, _INLINE_BYTES)) if job.status is Status.SUCCEEDED else _NONE
+    return Paper(job, {**members_of(job), "urls": _urls(job, scope)}, output)
+
+
+def output_of(content_type: str, data: bytes) -> bytes:
+    """Return a result as JSON that is shown beside its job; null where it is large, or no strict JSON.
+
+    It is shown as it stands: what is JSON need not be what Python can read and write, such as a very long number.
+    """
+    if len(data) > _INLINE_BYTES or not content_type.startswith("application/json"):
+        return _NONE
+    try:
+        json.loads(data.decode(), parse_constant=_refuse, parse_int=len)
+    except (ValueError, RecursionError):
+        return _NONE
+    return data
+
+
+def with_output(members: Mapping[str, Any], output: bytes) -> bytes:
+    """Return a JSON document of these members, and of ``output``."""
+    return b'%s, "output": %s}' % (json.dumps(members).encode()[:-1], output)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def listed(job: Job, scope: Scope) -> dict[str, Any]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qs
 
 from litgen_runtime.errors import InvalidQuery, MethodNotAllowed, NotFound
+from litgen_runtime.http.callbacks import Callbacks
+from litgen_runtime.http.etags import known_tags, tagged, unless_known
 from litgen_runtime.http.gate import Gate, shows_key
 from litgen_runtime.http.job_events import stream_events
 from litgen_runtime.http.job_papers import answer_of, listed, paper_of
+from litgen_runtime.http.job_results import FileAnswer, file_answer_of
+from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.http.preferences import NUMBER
 from litgen_runtime.jobs.again import again
@@ -23,8 +29,9 @@ _JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
 _EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
+_LIMIT = re.compile(r"[0-9]{1,3}")
 
-Handler = Callable[[Scope, str, str], Awaitable[Answer]]
+Handler = Callable[[Scope, str, str], Awaitable[Answer | FileAnswer]]
 
 
 class JobsApi:
@@ -33,12 +40,18 @@ class JobsApi:
     Args:
         desk: the jobs.
         gate: who may ask; None: everybody.
+        callbacks: who may be told of jobs.
+        gates: who may come in at each endpoint that is not open to everybody.
         is_open: whether there are jobs of endpoints that ask for no key: those belong to whoever shows none.
     """
 
-    def __init__(self, desk: Desk, gate: Gate | None, *, is_open: bool) -> None:
+    def __init__(
+        self, desk: Desk, gate: Gate | None, callbacks: Callbacks, gates: Mapping[str, Gate], *, is_open: bool
+    ) -> None:
         self._desk = desk
         self._gate = gate
+        self._callbacks = callbacks
+        self._gates = gates
         self._is_open = is_open
         self._handlers: dict[tuple[str | None, str], Handler] = {
             (None, "GET"): self._get,
@@ -57,9 +70,13 @@ class JobsApi:
             job = await self._desk.ledger.get(events[1], self.principal(scope))
             await stream_events(self._desk, job, scope, receive, send, request_id)
             return
-        await send_answer(send, await self._answer(scope), request_id)
+        answer = await self._answer(scope)
+        if isinstance(answer, FileAnswer):
+            await answer.send(scope, send, request_id)
+        else:
+            await send_answer(send, answer, request_id)
 
-    async def _answer(self, scope: Scope) -> Answer:
+    async def _answer(self, scope: Scope) -> Answer | FileAnswer:
         path, method = scope["path"], "GET" if scope["method"] == "HEAD" else scope["method"]
         principal = self.principal(scope)
         if path == PATH:
@@ -85,13 +102,35 @@ class JobsApi:
         return self._gate.admit(scope["headers"])
 
     async def _get(self, scope: Scope, job_id: str, principal: str) -> Answer:
-        job = await self._waited_for(scope, job_id, principal)
-        return (await paper_of(self._desk.ledger, job, scope)).answer(200)
+        known = known_tags(scope)
+        if known is not None:
+            return await self._news(scope, job_id, principal, known)
+        return await self._shown(await self._waited_for(scope, job_id, principal), scope)
 
-    async def _result(self, scope: Scope, job_id: str, principal: str) -> Answer:
+    async def _shown(self, job: Job, scope: Scope) -> Answer:
+        return tagged((await paper_of(self._desk.ledger, job, scope)).answer(200))
+
+    async def _news(self, scope: Scope, job_id: str, principal: str, known: frozenset[bytes]) -> Answer:
+        """Return the job as soon as it is not as the client knows it; 304 where it has ended, or the time is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _wait_s(scope)
+        with self._desk.bells.listen(job_id) as bell, leaving(scope) as left:
+            left.add_done_callback(lambda _: bell.set())
+            while True:
+                bell.clear()
+                job = await self._desk.ledger.get(job_id, principal)
+                answer = unless_known(await self._shown(job, scope), known)
+                left_s = until - loop.time()
+                if answer.status != 304 or job.is_terminal or left_s <= 0 or left.done() or self._desk.bells.silenced:
+                    return answer
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await bell.wait()
+
+    async def _result(self, scope: Scope, job_id: str, principal: str) -> Answer | FileAnswer:
         job = await self._waited_for(scope, job_id, principal)
         if job.is_terminal:
-            return await answer_of(self._desk.ledger, job)
+            return await file_answer_of(self._desk.ledger, job) or await answer_of(self._desk.ledger, job)
         return (await paper_of(self._desk.ledger, job, scope)).answer(202)
 
     async def _cancel(self, scope: Scope, job_id: str, principal: str) -> Answer:
@@ -100,7 +139,10 @@ class JobsApi:
         return (await paper_of(self._desk.ledger, job, scope)).answer(status)
 
     async def _retry(self, scope: Scope, job_id: str, principal: str) -> Answer:
-        job, replayed = await again(self._desk.ledger, job_id, principal)
+        asked = await self._desk.ledger.get(job_id, principal)
+        if asked.endpoint in self._gates:  # it may be closed to whoever could use it then
+            self._gates[asked.endpoint].admit(scope["headers"])
+        job, replayed = await again(self._desk.ledger, job_id, principal, self._callbacks.again)
         headers = {"Idempotency-Replayed": "true"} if replayed else {}
         return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
 
@@ -114,7 +156,7 @@ class JobsApi:
         if status is not None and status not in set(Status):
             raise InvalidQuery(f"status is {status[:40]!r}; expected one of {', '.join(Status)}.")
         limit = values.get("limit", "50")
-        if not limit.isdecimal() or not 1 <= int(limit) <= _MAX_PAGE:
+        if not _LIMIT.fullmatch(limit) or not 1 <= int(limit) <= _MAX_PAGE:
             raise InvalidQuery(f"limit is {limit[:40]!r}; expected 1 to {_MAX_PAGE}.")
         which = Status(status) if status else None
         query = Query(principal, which, values.get("endpoint"), values.get("cursor"), int(limit))
@@ -125,11 +167,16 @@ class JobsApi:
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
         job = await self._desk.ledger.get(job_id, principal)
-        text = _query(scope, {"wait"}).get("wait", "0")
-        if not NUMBER.fullmatch(text):
-            raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
-        seconds = min(float(text), _MAX_WAIT_S)
-        return await self._desk.changed(job, seconds) if seconds else job
+        seconds = _wait_s(scope)
+        with leaving(scope) as left:
+            return await self._desk.changed(job, seconds, left) if seconds else job
+
+
+def _wait_s(scope: Scope) -> float:
+    text = _query(scope, {"wait"}).get("wait", "0")
+    if not NUMBER.fullmatch(text):
+        raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
+    return min(float(text), _MAX_WAIT_S)
 
 
 def _query(scope: Scope, known: set[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_WITHOUT_BODY = (204, 304)  # Source: RFC 9110, 8.6 and 15.4.5
 
 
 def request_id_of(given: bytes | None) -> bytes:
@@ -75,6 +76,8 @@ class Answer(NamedTuple):
             (b"content-length", b"%d" % len(self.body)),
             (b"x-request-id", request_id),
         ]
+        if self.status in _WITHOUT_BODY:
+            del lines[:2]
         for name, value in self.headers.items():
             lines.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         return lines

@@ -83,13 +83,14 @@ def describe(settings: Settings) -> dict[str, Any]:
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in adapters.items()], ref_template=_REF
     )
+    calls_back = settings.webhooks.secrets is not False
     models: list[type[BaseModel]] = [Problem, Health]
     paths: dict[str, Any] = {}
     if any(endpoint.jobs for endpoint in settings.endpoints.values()):
         from litgen_runtime.http import openapi_jobs
 
-        models += openapi_jobs.MODELS
-        paths |= _job_paths(openapi_jobs.job_paths(), settings)
+        models += openapi_jobs.models(webhooks=calls_back)
+        paths |= _job_paths(openapi_jobs.job_paths(webhooks=calls_back), settings)
     ours = models_json_schema([(model, "serialization") for model in models], ref_template=_OUR_REF)[1]
     for name, endpoint in settings.endpoints.items():
         taken = _taken(types[name][0], schemas.get(((name, "validation"), "validation")))
@@ -97,7 +98,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         given = _given(endpoint.response_type, item) if endpoint.streaming is None else _stream(item)
         operation = _operation(name, taken, given)
         if endpoint.jobs:
-            operation = openapi_jobs.with_jobs(operation)
+            operation = openapi_jobs.with_jobs(operation, webhooks=calls_back)
         paths[endpoint.path] = {"post": operation if is_open(settings, endpoint) else operation | _guarded(operation)}
     for path in ("/livez", "/readyz", "/health"):
         paths[path] = {"get": _probe(path)}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from litgen_runtime import errors
 from litgen_runtime.http.openapi_parts import header, id_header, json_content, ours, problem, query, request_id
+from litgen_runtime.jobs.delivery import DeliveryStatus
 from litgen_runtime.jobs.record import Status
 
 _TIME = "RFC 3339, UTC"
@@ -62,67 +63,153 @@ class JobList(BaseModel):
     next_cursor: str | None
 
 
-MODELS: tuple[type[BaseModel], ...] = (Job, JobList)
+class Delivery(BaseModel):
+    """A webhook of a job."""
+
+    id: str = Field(description="Its webhook-id, the same for all attempts")
+    job_id: str
+    type: str = Field(description="What it tells, such as job.succeeded")
+    url: str
+    status: DeliveryStatus
+    attempts: int
+    created_at: str = Field(description=_TIME)
+    next_attempt_at: str | None
+    finished_at: str | None
+    last_attempt_at: str | None
+    last_status: int | None = Field(description="Of the latest attempt's answer")
+    last_error: str | None
 
 
-def with_jobs(operation: dict[str, Any]) -> dict[str, Any]:
-    """Return an endpoint's operation that also takes jobs."""
+class DeliveryList(BaseModel):
+    """The webhooks of a job, the earliest first."""
+
+    deliveries: list[Delivery]
+
+
+def models(*, webhooks: bool) -> tuple[type[BaseModel], ...]:
+    """Return what the paths below speak of."""
+    return (Job, JobList, *((Delivery, DeliveryList) if webhooks else ()))
+
+
+def with_jobs(operation: dict[str, Any], *, webhooks: bool) -> dict[str, Any]:
+    """Return an endpoint's operation that also takes jobs.
+
+    Args:
+        operation: without.
+        webhooks: whether whoever hands one in can be called back.
+    """
+    refusals = {
+        "400": (errors.InvalidHeader, errors.IdempotencyKeyMissing),
+        "422": (errors.IdempotencyKeyReused, *((errors.WebhookUrlRejected,) if webhooks else ())),
+        "429": (errors.RateLimited,),
+        "503": (errors.StorageFull,),
+    }
+    responses = {"202": _job("Accepted as a job")} | operation["responses"]
+    for status, more in refusals.items():
+        words = [responses[status]["description"]] if status in responses else []
+        responses[status] = problem("; or: ".join([*words, *(error.title for error in more)]))
+    default = responses.pop("default")
     return operation | {
-        "parameters": [*operation["parameters"], *_wishes()],
-        "responses": {"202": _job("Accepted as a job")} | operation["responses"],
+        "parameters": [*operation["parameters"], *_wishes(), *(_callback() if webhooks else ())],
+        "responses": dict(sorted(responses.items())) | {"default": default},
     }
 
 
-def job_paths() -> dict[str, Any]:
-    """Return the paths below /v1/jobs."""
-    of_one = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+def job_paths(*, webhooks: bool) -> dict[str, Any]:
+    """Return the paths below /v1/jobs, and those of webhooks if there are any.
+
+    Args:
+        webhooks: whether whoever hands a job in can be called back.
+    """
     wait = query("wait", {"type": "number", "minimum": 0}, "Seconds to wait for its end, up to 60")
-    last = header("Last-Event-ID", {"type": "integer", "minimum": 0, "maximum": 10**12 - 1}, "Go on behind this event")
-    gone, unfinished, finished = errors.JobGone, errors.JobUnfinished, errors.JobFinished
-    found = {"204": {"description": "There is no more to come", "headers": id_header()}}
-    events = {"200": {"description": "What happens, until its end", "headers": id_header(), "content": _EVENTS}}
-    result = {"200": {"description": "As the call's own answer", "headers": id_header(), "content": {"*/*": {}}}}
-    other = {"default": problem("What the call would have been answered")}
-    deleted = {"204": {"description": "Deleted", "headers": id_header()}}
     base = "/v1/jobs/{id}"
     paths: dict[str, Any] = {
         "/v1/jobs": {"get": _operation("getJobs", "List jobs", _page(), _list(), errors.InvalidQuery)},
         base: {
-            "get": _operation("getJob", "Ask after a job", [wait], {"200": _job("The job")}, errors.InvalidQuery, gone),
-            "delete": _operation("deleteJob", "Delete a job that has ended", [], deleted, unfinished),
+            "get": _get(wait),
+            "delete": _operation(
+                "deleteJob",
+                "Delete a job that has ended",
+                [],
+                {"204": {"description": "Deleted", "headers": id_header()}},
+                errors.JobUnfinished,
+            ),
         },
-        f"{base}/result": {
-            "get": _operation(
-                "getJobResult",
-                "Fetch its result",
-                [wait],
-                result | {"202": _job("Not yet")} | other,
-                errors.InvalidQuery,
-                errors.JobCanceled,
-                gone,
-                errors.JobExpired,
-            )
-        },
-        f"{base}/events": {
-            "get": _operation(
-                "getJobEvents", "Listen to it", [last], events | found, errors.InvalidHeader, errors.JobGone
-            )
-        },
+        f"{base}/result": {"get": _result(wait)},
+        f"{base}/events": {"get": _listen()},
         f"{base}/cancel": {
             "post": _operation(
-                "cancelJob", "End it", [], {"200": _job("Canceled"), "202": _job("It is told to stop")}, finished
+                "cancelJob",
+                "End it",
+                [],
+                {"200": _job("Canceled"), "202": _job("It is told to stop")},
+                errors.JobFinished,
             )
         },
         f"{base}/retry": {
             "post": _operation(
-                "retryJob", "Submit it again, as a new job", [], {"202": _job("The new job")}, finished, gone
+                "retryJob",
+                "Submit it again, as a new job",
+                [],
+                {"202": _job("The new job")},
+                *(errors.JobFinished, errors.JobGone, errors.RateLimited),
+                *((errors.WebhookUrlRejected,) if webhooks else ()),
             )
         },
     }
+    if webhooks:
+        paths |= _deliveries()
     for path, item in paths.items():
         if path != "/v1/jobs":
-            item["parameters"] = [of_one]
+            item["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
     return paths
+
+
+def _get(wait: Any) -> dict[str, Any]:
+    known = header(
+        "If-None-Match",
+        {"type": "string"},
+        "The ETag of the latest answer: 304 while nothing has changed; with `wait`, as soon as something has",
+    )
+    tag = {"ETag": {"schema": {"type": "string"}, "description": "Another one with every change"}}
+    shown = _job("The job")
+    shown["headers"] = shown["headers"] | tag
+    unchanged = {"304": {"description": "Nothing has changed", "headers": id_header() | tag}}
+    return _operation(
+        "getJob", "Ask after a job", [wait, known], {"200": shown} | unchanged, errors.InvalidQuery, errors.JobGone
+    )
+
+
+def _result(wait: Any) -> dict[str, Any]:
+    answers = {
+        "200": {"description": "As the call's own answer", "headers": id_header(), "content": {"*/*": {}}},
+        "202": _job("Not yet"),
+        "default": problem("What the call would have been answered"),
+    }
+    refusals = (errors.InvalidQuery, errors.JobCanceled, errors.JobGone, errors.JobExpired)
+    return _operation("getJobResult", "Fetch its result", [wait], answers, *refusals)
+
+
+def _listen() -> dict[str, Any]:
+    last = header("Last-Event-ID", {"type": "integer", "minimum": 0, "maximum": 10**12 - 1}, "Go on behind this event")
+    answers = {
+        "200": {"description": "What happens, until its end", "headers": id_header(), "content": _EVENTS},
+        "204": {"description": "There is no more to come", "headers": id_header()},
+    }
+    return _operation("getJobEvents", "Listen to it", [last], answers, errors.InvalidHeader, errors.JobGone)
+
+
+def _deliveries() -> dict[str, Any]:
+    found = {"description": "Its webhooks", "headers": id_header(), "content": json_content(ours("DeliveryList"))}
+    again = {"description": "It is sent again", "headers": id_header(), "content": json_content(ours("Delivery"))}
+    return {
+        "/v1/jobs/{id}/deliveries": {
+            "get": _operation("getJobDeliveries", "Ask after its webhooks", [], {"200": found})
+        },
+        "/v1/deliveries/{id}/redeliver": {
+            "post": _operation("redeliverWebhook", "Send a webhook again", [], {"202": again})
+        },
+    }
 
 
 def _operation(
@@ -170,4 +257,11 @@ def _wishes() -> list[Any]:
         header("Job-TTL", _SECONDS, "It expires unless it has begun by then, in seconds"),
         header("Cancel-After", _SECONDS, "It is canceled then, in seconds"),
         header("Job-Retry", {"enum": ["none"]}, "`none`: one attempt"),
+    ]
+
+
+def _callback() -> list[Any]:
+    return [
+        header("Webhook-Url", {"type": "string", "format": "uri"}, "Who is to be told what becomes of the job"),
+        header("Webhook-Events", {"enum": ["completed", "started", "started, completed"]}, "Of what; its end"),
     ]

@@ -12,6 +12,7 @@ from litgen_runtime.http.messages import Scope, header
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
 _MAX_WAIT_S = 60.0
+_PARTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')  # of a list; commas between quotes part nothing
 _EVENTS = frozenset({"started", "completed"})
 _LEAST_S = 5e-324  # more than 0
 _OURS = frozenset(
@@ -81,7 +82,7 @@ def _prefer(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         if name == b"prefer":
-            for part in value.decode("latin-1").split(","):
+            for part in _PARTS.findall(value.decode("latin-1")):
                 word, _, given = part.split(";")[0].partition("=")
                 found.setdefault(word.strip().lower(), given.strip().strip('"'))
     return found

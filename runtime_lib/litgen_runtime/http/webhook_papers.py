@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from litgen_runtime.http.job_papers import INLINE_BYTES, iso, members_of, urls_below
+from litgen_runtime.http.job_papers import iso, members_of, output_of, urls_below, with_output
 from litgen_runtime.jobs.delivery import Delivery
 from litgen_runtime.jobs.record import Job
 from litgen_runtime.jobs.store import Payload
@@ -21,12 +21,10 @@ def webhook_of(kind: str, now: float, job: Job, result: Payload | None, base: st
         result: what came of it.
         base: what links begin with.
     """
-    output = None
-    inline = result is not None and result.size <= INLINE_BYTES and result.content_type.startswith("application/json")
-    if inline and result is not None and result.data is not None:
-        output = json.loads(result.data)
-    shown = {**members_of(job), "output": output, "urls": urls_below(base, job)}
-    return json.dumps({"type": kind, "timestamp": iso(now), "data": {"job": shown}}).encode()
+    output = b"null" if result is None or result.data is None else output_of(result.content_type, result.data)
+    shown = with_output({**members_of(job), "urls": urls_below(base, job)}, output)
+    told = json.dumps({"type": kind, "timestamp": iso(now)}).encode()
+    return b'%s, "data": {"job": %s}}' % (told[:-1], shown)
 
 
 def delivery_of(delivery: Delivery) -> dict[str, Any]:

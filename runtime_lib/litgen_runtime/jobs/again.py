@@ -1,28 +1,42 @@
 """Doing a job again that has come to an end without a result.
 
 What has ended never changes: its record stays what happened, and whoever has asked has been told. So the work is a new
-job, with the same body and limits. Asking for it twice is one new job.
+job, with the same body and limits, and whoever was to be told of the one is told of the other. Asking for it twice is
+one new job.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from math import inf
 
 from litgen_runtime.errors import JobFinished, JobGone, JobUnfinished
+from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.wish import Wish
 
 
-async def again(ledger: Ledger, job_id: str, principal: str) -> tuple[Job, bool]:
+async def again(
+    ledger: Ledger, job_id: str, principal: str, guard: Callable[[Callback], Awaitable[Callback]]
+) -> tuple[Job, bool]:
     """Submit a job again; return the new one, and whether that was there already.
+
+    Args:
+        ledger: whose job it is.
+        job_id: the job.
+        principal: who asks.
+        guard: looks again whether a callback may be called.
 
     Raises:
         NotFound: there is no such job of this principal.
         JobUnfinished: it has not ended yet.
         JobFinished: it has succeeded.
         JobGone: what it was asked with is not kept any longer.
+        WebhookUrlRejected: who was to be told of it may not be called any more.
         QueueFull: as much waits as may.
+        RateLimited: jobs come faster than they may.
         StorageFull: nothing can be written now.
     """
     job = await ledger.get(job_id, principal)
@@ -46,6 +60,12 @@ async def again(ledger: Ledger, job_id: str, principal: str) -> tuple[Job, bool]
         _limit(job, job.cancel_at),
         job.retries,
     )
+    known = await ledger.find(wish)
+    if known is not None:
+        return known, True
+    callback = await ledger.callback(job)
+    if callback is not None:
+        wish = replace(wish, callback=await guard(callback))
     return await ledger.submit(wish)
 
 

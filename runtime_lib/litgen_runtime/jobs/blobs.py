@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from litgen_runtime.errors import StartupError
 from litgen_runtime.jobs.store import Payload, StoreFailed
 
 INLINE_BYTES = 65_536
@@ -21,11 +22,20 @@ class Blobs:
 
     Args:
         folder: where they are; made for this user alone.
+
+    Raises:
+        StartupError: it cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        make_folder(folder)
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise StartupError(
+                f"{folder}, for large bodies, cannot be made: {error.strerror}. Let the service write there, or "
+                "set jobs.store."
+            ) from None
 
     def keep(self, name: str, content_type: str, data: bytes) -> Payload:
         """Return a payload, having written its file if it is large.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from litgen_runtime.errors import RequestError
 from litgen_runtime.jobs.machine import Outcome
 from litgen_runtime.jobs.record import Job
 from litgen_runtime.jobs.said import Said
 
 
 class Claim(NamedTuple):
-    """A job that has begun to run here, and what it was asked with."""
+    """A job that has begun to run here, and what it was asked with, or why that cannot be read."""
 
     job: Job
-    body: bytes
+    body: bytes | RequestError
 
 
 class Settlement(NamedTuple):

@@ -99,8 +99,8 @@ class MailRows(Protocol):
     def bring_deliveries_forward(self, later_than: float, to: float) -> None:
         """Have what waits for a far moment wait until another: the clock may have been set back since."""
 
-    def places(self) -> Sequence[str]:
-        """Return the receivers that something is pending for."""
+    def places(self) -> Sequence[tuple[str, float]]:
+        """Return the receivers that something is pending for, and when the first of it is due."""
 
     def pending(self, place: str, limit: int) -> Sequence[Posting]:
         """Return what is pending for a receiver, what is due first first."""

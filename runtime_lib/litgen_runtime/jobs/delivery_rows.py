@@ -24,7 +24,8 @@ _PLACES = """
         SELECT (SELECT MIN(place) FROM deliveries WHERE status = 'pending' AND place > found.place)
         FROM found WHERE found.place IS NOT NULL
     )
-    SELECT place FROM found WHERE place IS NOT NULL
+    SELECT place, (SELECT MIN(due) FROM deliveries WHERE status = 'pending' AND place = found.place)
+    FROM found WHERE place IS NOT NULL
 """
 
 
@@ -65,9 +66,9 @@ class SqliteMailRows:
         """Have what waits for a far moment wait until another: the clock may have been set back since."""
         self._run("UPDATE deliveries SET due = ? WHERE status = 'pending' AND due > ?", (to, later_than))
 
-    def places(self) -> Sequence[str]:
-        """Return the receivers that something is pending for."""
-        return [place for (place,) in self._run(_PLACES)]
+    def places(self) -> Sequence[tuple[str, float]]:
+        """Return the receivers that something is pending for, and when the first of it is due."""
+        return list(self._run(_PLACES))
 
     def pending(self, place: str, limit: int) -> Sequence[Posting]:
         """Return what is pending for a receiver, what is due first first."""

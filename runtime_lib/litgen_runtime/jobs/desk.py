@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from math import inf
 from pathlib import Path
@@ -20,14 +18,16 @@ from litgen_runtime.jobs.engine import Engine
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.mailbox import Mailbox
+from litgen_runtime.jobs.rates import Rate, Rates
 from litgen_runtime.jobs.record import Clock, Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.stats import JobStats
+from litgen_runtime.jobs.takeover import CallUnderWay
+from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.settings import Settings
 
-log = logging.getLogger(__name__)
-
 _SWEEP_S = 1.0
+_SWEEP_ON_S = 0.05  # while there is more: what is deleted has to keep up with what is accepted
 
 
 class Desk:
@@ -61,7 +61,13 @@ class Desk:
         path = Path(choices.path)
         self.clock = Clock()
         self._store = SqliteStore(path)
-        self.ledger = Ledger(self._store, Blobs(Path(f"{path}.files")), rules, Backlogs(bounds), self.clock)
+        rates = {
+            name: Rate(endpoint.jobs_per_minute, endpoint.burst)
+            for name, endpoint in endpoints.items()
+            if endpoint.jobs_per_minute is not None
+        }
+        blobs = Blobs(Path(f"{path}.files"))
+        self.ledger = Ledger(self._store, blobs, rules, Backlogs(bounds), self.clock, Rates(rates))
         self.ledger.on_change = self._on_change
         self.mailbox = Mailbox(self._store)
         self.listener: Callable[[Job | None], None] = lambda job: None  # told which job stands elsewhere; None: any
@@ -76,6 +82,7 @@ class Desk:
                 result_types[name],
                 repeatable=endpoint.repeatable,
                 running=running,
+                at_once=inf if endpoint.jobs_at_once is None else endpoint.jobs_at_once,
             )
             for name, endpoint in endpoints.items()
         }
@@ -124,7 +131,7 @@ class Desk:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(_must_not_fail)
+        task.add_done_callback(must_not_fail)
         self._tasks.append(task)
 
     def stop(self) -> None:
@@ -139,18 +146,31 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of the store; everything that has ended is in it."""
+        for engine in self._engines.values():
+            await engine.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for engine in self._engines.values():
-            await engine.settle()
         await asyncio.to_thread(self._store.close)
 
-    async def changed(self, job: Job, seconds: float) -> Job:
-        """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down."""
-        if job.is_terminal:
+    async def become_job(self, endpoint: str, call: CallUnderWay) -> tuple[Job, bool] | None:
+        """Make a job of a call; True with one that its key has made before, None where it stays a call."""
+        made = await call.become_job(self.ledger, self._engines[endpoint])
+        if made is not None and not made[1]:
+            self.stats.from_calls[endpoint] += 1
+        return made
+
+    async def changed(self, job: Job, seconds: float, left: asyncio.Future[None] | None = None) -> Job:
+        """Return a job once it has ended, or as it is after so many seconds, or when the service shuts down.
+
+        Args:
+            job: as it was a moment ago.
+            seconds: how long to wait for its end.
+            left: done when nobody waits any more.
+        """
+        if job.is_terminal or (left is not None and left.done()):
             return job
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future = left or asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job.id, []).append(future)
         try:
             newest = await self.ledger.get(job.id, job.principal)  # it may have ended before we listened
@@ -181,20 +201,14 @@ class Desk:
         """Take up what is there as soon as the store can write; then sweep now and then."""
         is_open = False
         while True:
+            is_more = False
             with contextlib.suppress(RequestError):
                 if is_open:
-                    await self.ledger.sweep()
+                    is_more = await self.ledger.sweep()
                 else:
                     await self.ledger.recover()
                     is_open = True
                     self.listener(None)
             for engine in self._engines.values():
                 engine.wake()
-            await asyncio.sleep(_SWEEP_S)
-
-
-def _must_not_fail(task: asyncio.Task[None]) -> None:
-    """End the process with what jobs cannot go on without: the next one takes them up, and nothing stands still."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("jobs cannot go on; the HTTP process ends, to be replaced", exc_info=error)
-        os._exit(1)
+            await asyncio.sleep(_SWEEP_ON_S if is_more else _SWEEP_S)

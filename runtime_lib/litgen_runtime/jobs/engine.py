@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from litgen_runtime.dispatcher.ticket import NotRun, Ticket
@@ -49,6 +50,7 @@ class Engine:
         result_type: the media type of results.
         repeatable: whether what has begun may begin again.
         running: told 1 for each job that begins to run here, and -1 when its end is on the disk.
+        at_once: how many run at the same time at most.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Engine:
         *,
         repeatable: bool,
         running: Callable[[int], None],
+        at_once: float = inf,
     ) -> None:
         self._endpoint = endpoint
         self._workers = workers
@@ -67,6 +70,7 @@ class Engine:
         self._result_type = result_type
         self._repeatable = repeatable
         self._count = running
+        self._at_once = at_once
         self._running: dict[str, Ticket] = {}
         self._said: dict[str, Said] = {}  # of those that run
         self._has_news = asyncio.Event()
@@ -75,20 +79,39 @@ class Engine:
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._stopped = False
-        workers.on_room = self._wake.set
+        self._may_be_due = True  # a job may have become due since the store was asked
+        self._claiming, self._settling = asyncio.Lock(), asyncio.Lock()
+        workers.on_room = self._on_room
 
     @property
     def running(self) -> int:
         """How many jobs run."""
         return len(self._running)
 
+    @property
+    def room(self) -> int:
+        """How many jobs may begin to run."""
+        return max(0, int(min(self._workers.room, self._at_once - self.running)))
+
     def wake(self) -> None:
         """Look whether there is something to run."""
+        self._may_be_due = True
         self._wake.set()
+
+    def _on_room(self) -> None:
+        if self._may_be_due:  # else each answer to a client would have the store asked in vain
+            self._wake.set()
 
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopped = True
+
+    async def close(self) -> None:
+        """Write what has come of what ran; what is being claimed at this moment is given back."""
+        self._stopped = True
+        async with self._claiming:
+            pass
+        await self.settle()
 
     def stop_job(self, job: Job) -> None:
         """Have a job end that runs here, or is about to."""
@@ -103,16 +126,35 @@ class Engine:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self._workers.room):
+            while not self._stopped and self._ledger.backlogs[self._endpoint].jobs and (room := self.room):
+                self._may_be_due = False  # what comes from now on says so again
                 try:
-                    claims = await self._ledger.claim(self._endpoint, room)
+                    if not await self._claim(room):
+                        break
                 except StorageFull:
                     await asyncio.sleep(_AGAIN_S)
-                    continue
-                if not claims:
-                    break
-                self._begin(claims)
+                self._may_be_due = True
             self._unwanted.clear()
+            self._may_be_due = self._may_be_due and self._ledger.backlogs[self._endpoint].jobs > 0
+
+    async def _claim(self, room: int) -> bool:
+        """Begin to run so many jobs; False if none is due. What was under way at the stop has not begun."""
+        async with self._claiming:
+            self._count(1)  # a drain waits for what is on its way here
+            try:
+                claims = await self._ledger.claim(self._endpoint, room)
+                if self._stopped:
+                    self._give_back(claims)
+                else:
+                    self._begin(claims)
+            finally:
+                self._count(-1)
+        return bool(claims)
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        self._count(len(claims))
+        self._settlements += [Settlement(claim.job, GivenBack()) for claim in claims]
+        self._has_ended.set()
 
     async def settle_on(self) -> None:
         """Write what came of it, again and again; what cannot be written is kept until it can."""
@@ -125,12 +167,13 @@ class Engine:
 
     async def settle(self) -> bool:
         """Write what has come of it so far; False if it cannot be written now."""
-        settlements, self._settlements = self._settlements, []
-        try:
-            await self._ledger.settle(settlements)
-        except StorageFull:
-            self._settlements = settlements + self._settlements
-            return False
+        async with self._settling:
+            settlements, self._settlements = self._settlements, []
+            try:
+                await self._ledger.settle(settlements)
+            except StorageFull:
+                self._settlements = settlements + self._settlements
+                return False
         self._count(-len(settlements))
         return True
 
@@ -159,18 +202,36 @@ class Engine:
         self._has_news.set()
 
     def _begin(self, claims: Sequence[Claim]) -> None:
-        self._count(len(claims))
-        tickets = self._workers.run_behind([claim.body for claim in claims])
-        for claim, ticket in zip(claims, tickets, strict=True):
-            self._running[claim.job.id] = ticket
-            if ticket.is_open:
-                ticket.on_done = partial(self._ended, claim.job, ticket)
-                said = self._said[claim.job.id] = Said(claim.job)
-                ticket.on_note = partial(self._hear, said)
-            else:
-                self._ended(claim.job, ticket)
-            if claim.job.id in self._unwanted:
-                self._workers.stop(ticket)
+        unread = [Settlement(job, self._failure(job, body)) for job, body in claims if isinstance(body, RequestError)]
+        if unread:
+            self._count(len(unread))
+            self._settlements += unread
+            self._has_ended.set()
+        readable = [(job, body) for job, body in claims if isinstance(body, bytes)]
+        tickets = self._workers.run_behind([body for _, body in readable])
+        for (job, _), ticket in zip(readable, tickets, strict=True):
+            self.follow(job, ticket)
+
+    def follow(self, job: Job, ticket: Ticket, heard: Iterable[bytes] = ()) -> None:
+        """See a job's attempt through to its end.
+
+        Args:
+            job: as it has been claimed.
+            ticket: the attempt.
+            heard: what its code has said so far.
+        """
+        self._count(1)
+        self._running[job.id] = ticket
+        said = self._said[job.id] = Said(job)
+        for text in heard:
+            self._hear(said, text)
+        if ticket.is_open:
+            ticket.on_done = partial(self._ended, job, ticket)
+            ticket.on_note = partial(self._hear, said)
+        else:
+            self._ended(job, ticket)
+        if job.id in self._unwanted:
+            self._workers.stop(ticket)
 
     def _ended(self, job: Job, ticket: Ticket) -> None:
         self._running.pop(job.id, None)
@@ -178,6 +239,8 @@ class Engine:
         settlement = self._settlement(job, ticket)
         self._settlements.append(settlement if said is None else settlement._replace(said=said.taken()))
         self._has_ended.set()
+        if self._at_once < inf:  # else workers tell when there is room
+            self._wake.set()
 
     def _settlement(self, job: Job, ticket: Ticket) -> Settlement:
         outcome = ticket.outcome
@@ -189,7 +252,10 @@ class Engine:
         if stopped and (ticket.started is None or self._repeatable):
             return Settlement(job, GivenBack())
         error = outcome if isinstance(outcome, RequestError) else RequestError("The service ended while this job ran.")
+        return Settlement(job, self._failure(job, error))
+
+    def _failure(self, job: Job, error: RequestError) -> Failed:
         if error.log:
             log.error("%s: job %s: %s", self._endpoint, job.id, error.log)
-        again = error.status >= 500 and error.code not in _FINAL
-        return Settlement(job, Failed(error.to_json(), again=again))
+            error.log = None  # what is stored is not for the log alone
+        return Failed(error.to_json(), again=error.status >= 500 and error.code not in _FINAL)

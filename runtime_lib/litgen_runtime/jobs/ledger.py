@@ -6,32 +6,35 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
+from secrets import token_hex
 from typing import TypeVar
 
 from litgen_runtime.errors import (
-    IdempotencyKeyReused,
     JobFinished,
     JobGone,
     JobUnfinished,
-    RequestError,
+    QueueFull,
+    RateLimited,
     StorageFull,
     WorkerDied,
 )
-from litgen_runtime.jobs import machine
+from litgen_runtime.jobs import due, machine
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs
 from litgen_runtime.jobs.claims import Claim, Settlement
-from litgen_runtime.jobs.machine import Failed, Rules
+from litgen_runtime.jobs.delivery import Callback
+from litgen_runtime.jobs.intake import Underway, earlier, expect_open, key_of, new_job
+from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.payloads import Payloads, storage_full
-from litgen_runtime.jobs.record import Job, Status, new_id
+from litgen_runtime.jobs.rates import Rates
+from litgen_runtime.jobs.record import Job, Status, problem_of
 from litgen_runtime.jobs.said import Said
-from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
+from litgen_runtime.jobs.store import Announce, Backlog, Event, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
-_SWEEP = 200
+_OPENING_S = 5.0
 _RETIRED = Rules(1, repeatable=False, keep_s=86_400.0, remember_s=604_800.0)  # of an endpoint that is no more
-_REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
 _LOST = WorkerDied("The service ended while this job ran.")
 
 
@@ -44,21 +47,29 @@ class Ledger:
         rules: what each endpoint's jobs are granted.
         backlogs: what waits for each.
         clock: the time.
+        rates: how fast they may come; as they like unless given.
     """
 
     def __init__(
-        self, store: Store, blobs: Blobs, rules: Mapping[str, Rules], backlogs: Backlogs, clock: Callable[[], float]
+        self,
+        store: Store,
+        blobs: Blobs,
+        rules: Mapping[str, Rules],
+        backlogs: Backlogs,
+        clock: Callable[[], float],
+        rates: Rates | None = None,
     ) -> None:
         self._store = store
         self._payloads = Payloads(blobs)
         self._rules = rules
         self.backlogs = backlogs
         self._clock = clock
+        self._rates = rates or Rates({})
         self.on_change: Callable[[Job], None] = lambda job: None  # told of each job that stands elsewhere now
         self.announce: Announce = lambda rows, job, now, result: None  # in the transaction that moves a job
         self.on_said: Callable[[str], None] = lambda job_id: None  # told of each that has said something
         self.write_failures = 0
-        self._is_open = False
+        self._opened = asyncio.Event()
         self._submitting: set[asyncio.Task[tuple[Job, bool]]] = set()
 
     async def recover(self) -> None:
@@ -74,103 +85,122 @@ class Ledger:
             return changed, rows.backlog(), rows.files()
 
         changed, backlog, files = await self._write(work)
+        self.backlogs.found(backlog)  # before anything else happens to what was counted
         await asyncio.to_thread(self._payloads.blobs.drop_all_but, files)  # before there can be others
-        self.backlogs.found(backlog)
-        self._is_open = True
+        self._opened.set()
         for job in changed:
             self.on_change(job)
 
-    async def submit(self, wish: Wish) -> tuple[Job, bool]:
+    async def submit(self, wish: Wish, underway: Underway | None = None) -> tuple[Job, bool]:
         """Accept a job; True with one that its key has made before.
 
         Who asked may leave meanwhile: what has been begun comes to its end.
 
+        Args:
+            wish: what is asked for.
+            underway: a call that becomes a job; None for a wish that has not been taken up in any way.
+
         Raises:
             IdempotencyKeyReused: the key stands for another wish.
             QueueFull: as much waits as may.
+            RateLimited: jobs come faster than they may.
             StorageFull: nothing can be written now.
         """
-        task = asyncio.get_running_loop().create_task(self._submit(wish))
+        task = asyncio.get_running_loop().create_task(self._submit(wish, underway))
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
         return await asyncio.shield(task)
 
-    async def _submit(self, wish: Wish) -> tuple[Job, bool]:
-        if not self._is_open:
-            raise storage_full(StoreFailed("what an earlier process left has not been taken up yet"))
-        now, job_id = self._clock(), new_id()
-        size = wish.size
-        self.backlogs.expect_room(wish.endpoint, size, now)
-        job = Job(
-            job_id,
-            wish.endpoint,
-            wish.principal,
-            Status.QUEUED,
-            now,
-            now,
-            size,
-            retries=wish.retries,
-            start_by=_after(now, wish.start_within_s),
-            cancel_at=_after(now, wish.cancel_after_s),
-        )
-        key = None if wish.key is None else Key(wish.principal, wish.endpoint, wish.key, wish.fingerprint)
-
-        def work(rows: Rows) -> tuple[Job, bool]:
-            found = rows.job_of(key) if key is not None else None
-            if found is None:
-                rows.insert(job, body, key, wish.callback)
-                return job, False
-            earlier = rows.get(found[0])
-            if earlier is None or key is None or found[1] != key.fingerprint:
-                raise IdempotencyKeyReused(_REUSED)
-            return earlier, True
-
-        self.backlogs.add(job)
-        body, accepted, replayed = Payload("", 0, None), job, True
-        try:
-            body = await self._payloads.keep_body(job_id, wish.content_type, wish.body)
-            accepted, replayed = await self._write(work)
-        finally:
-            if replayed:
-                self.backlogs.remove(job)
-                self._payloads.blobs.drop([body.file] if body.file is not None else [])
+    async def _submit(self, wish: Wish, underway: Underway | None) -> tuple[Job, bool]:
+        if not self._opened.is_set():
+            await expect_open(self._opened, self._store, 0.0 if underway is not None else _OPENING_S)
+        now = self._clock()
+        job = new_job(wish, now, underway)
+        known = await self._bounded(wish, now, waits=job.status is Status.QUEUED)
+        if known is not None:
+            return known, True
+        accepted, replayed = await self._insert(job, wish, now)
         if not replayed:
+            if underway is not None and job.status is Status.RUNNING:
+                underway.adopt(accepted)
             self.on_change(job)
         return accepted, replayed
 
+    async def _bounded(self, wish: Wish, now: float, *, waits: bool) -> Job | None:
+        """Count one more; where there may not be one, return the job that its key has made before, if there is one."""
+        try:
+            if waits:
+                self.backlogs.expect_room(wish.endpoint, wish.size, now)
+            self._rates.take(wish.endpoint, wish.principal, now)
+        except (QueueFull, RateLimited):
+            known = await self.find(wish)  # to ask again after what was accepted is always possible
+            if known is None:
+                raise
+            return known
+        return None
+
+    async def _insert(self, job: Job, wish: Wish, now: float) -> tuple[Job, bool]:
+        key, waits = key_of(wish), job.status is Status.QUEUED
+
+        def work(rows: Rows) -> tuple[Job, bool]:
+            found = earlier(rows, key)
+            if found is not None:
+                return found, True
+            rows.insert(job, body, key, wish.callback)
+            return (job if waits else self._note(rows, job, now)), False
+
+        if waits:
+            self.backlogs.add(job)
+        body, accepted, replayed = Payload("", 0, None), job, True
+        try:
+            body = await self._payloads.keep_body(job.id, wish.content_type, wish.body)
+            accepted, replayed = await self._write(work)
+        finally:
+            if replayed:
+                self._rates.give_back(wish.endpoint, wish.principal)
+                self._payloads.blobs.drop([body.file] if body.file is not None else [])
+            if replayed and waits:
+                self.backlogs.remove(job)
+        return accepted, replayed
+
+    async def find(self, wish: Wish) -> Job | None:
+        """Return the job that a wish's key has made before; None where there is none, or no key.
+
+        Raises:
+            IdempotencyKeyReused: the key stands for another wish.
+            StorageFull: it cannot be read now.
+        """
+        key = key_of(wish)
+        return None if key is None else await self._read(lambda rows: earlier(rows, key))
+
     async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
-        """Begin to run up to so many jobs.
+        """Begin to run up to so many jobs; what stands before them and is past its time ends.
 
         Raises:
             StorageFull: nothing can be written now.
         """
-        now, rules = self._clock(), self._rules[endpoint]
+        now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[tuple[Job, Payload]], list[Job]]:
-            taken, over = [], []
-            for job in rows.waiting(endpoint, now, limit):
-                new = machine.claimed(job, now)
-                if new is None:
-                    late = machine.overtaken(job, rules, now)
-                    if late is not None:
-                        over.append(self._note(rows, late, now))
-                    continue
-                body = rows.body(job.id)
-                if body is not None:
-                    taken.append((self._note(rows, new, now), body))
-            return taken, over
+        def work(rows: Rows) -> due.Begun:
+            return due.begin(rows, endpoint, limit, now, self._rules_of, self._note)
 
-        taken, over = await self._write(work)
-        for job in (*(job for job, _ in taken), *over):
+        taken, over = await self._write(work) if self._opened.is_set() else due.Begun([], [])
+        while over and not taken:
+            self._wait_no_more(over)
+            taken, over = await self._write(work)
+        self._wait_no_more([*(job for job, _ in taken), *over])
+        return [Claim(job, await self._body_of(job, payload)) for job, payload in taken]
+
+    def _wait_no_more(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             self.backlogs.remove(job)
             self.on_change(job)
-        claims = []
-        for job, payload in taken:
-            try:
-                claims.append(Claim(job, await self._payloads.body(job.id, payload)))
-            except StorageFull as error:
-                await self.settle([Settlement(job, Failed(error.to_json(), again=True))])
-        return claims
+
+    async def _body_of(self, job: Job, payload: Payload) -> bytes | StorageFull:
+        try:
+            return await self._payloads.body(job.id, payload)
+        except StorageFull as error:
+            return error
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Say what came of claims; what is not the latest claim of a running job is not heard.
@@ -179,10 +209,7 @@ class Ledger:
             StorageFull: nothing can be written now; say it again.
         """
         now = self._clock()
-        payloads = {}
-        for job, _, result, _ in settlements:
-            if result is not None:
-                payloads[job.id] = await self._payloads.keep(f"{job.id}.{job.fence}.result", *result)
+        payloads: dict[str, Payload] = {}
 
         def work(rows: Rows) -> list[Job]:
             changed = []
@@ -198,10 +225,17 @@ class Ledger:
             return changed
 
         try:
+            for job, _, result, _ in settlements:
+                if result is not None:
+                    name = f"{job.id}.{job.fence}.{token_hex(4)}.result"  # its own: the same may be said twice
+                    payloads[job.id] = await self._payloads.keep(name, *result)
             changed = await self._write(work)
-        except StorageFull:
-            self._payloads.blobs.drop(payload.file for payload in payloads.values() if payload.file is not None)
+        except StorageFull:  # what is left of this try would be in the way of the next one
+            await self._payloads.drop([payload.file for payload in payloads.values() if payload.file is not None])
             raise
+        written = {job.id for job in changed if job.status is Status.SUCCEEDED}
+        unheard = [payload for job_id, payload in payloads.items() if job_id not in written]
+        await self._payloads.drop([payload.file for payload in unheard if payload.file is not None])
         for job in changed:
             if job.status is Status.QUEUED:
                 self.backlogs.add(job)
@@ -239,6 +273,8 @@ class Ledger:
             new = machine.cancelled(job, self._rules_of(job), now)
             if new is None:
                 raise JobFinished(f"The job has {job.status}; only one that waits or runs can be canceled.")
+            if new == job:  # it has been told before
+                return job, False
             return self._note(rows, new, now), job.status is Status.QUEUED
 
         job, waited = await self._write(work)
@@ -263,7 +299,7 @@ class Ledger:
             rows.delete(job_id)
             return names
 
-        self._payloads.blobs.drop(await self._write(work))
+        await self._payloads.drop(await self._write(work))
 
     async def get(self, job_id: str, principal: str) -> Job:
         """Return a job.
@@ -277,8 +313,8 @@ class Ledger:
             raise JobGone(f"The job has {job.status}; it was kept until its time was over.")
         return job
 
-    async def result(self, job: Job) -> tuple[str, bytes]:
-        """Return the type and the bytes of a job's result.
+    async def result(self, job: Job, most: float = inf) -> tuple[str, bytes]:
+        """Return the type and the bytes of a job's result; none where there are more than ``most``.
 
         Raises:
             JobGone: they are not kept any longer.
@@ -286,12 +322,23 @@ class Ledger:
         payload = await self._read(lambda rows: rows.result(job.id))
         if payload is None:
             raise JobGone("The job's result is not kept any longer.")
-        return payload.content_type, await self._payloads.data(payload)
+        return payload.content_type, await self._payloads.data(payload) if payload.size <= most else b""
+
+    async def result_file(self, job: Job) -> tuple[str, int, str] | None:
+        """Return the type and the size of a job's result, and where its file is; None where it is in none."""
+        payload = await self._read(lambda rows: rows.result(job.id))
+        if payload is None or payload.file is None:
+            return None
+        return payload.content_type, payload.size, self._payloads.blobs.path(payload.file)
 
     async def asked(self, job: Job) -> tuple[str, bytes] | None:
         """Return the type and the bytes of what a job was asked with; None where they are not kept any longer."""
         payload = await self._read(lambda rows: rows.body(job.id))
         return None if payload is None else (payload.content_type, await self._payloads.body(job.id, payload))
+
+    async def callback(self, job: Job) -> Callback | None:
+        """Return who wants to be told of a job."""
+        return await self._read(lambda rows: rows.callback(job.id))
 
     async def page(self, query: Query) -> Sequence[Job]:
         """Return jobs, the latest first."""
@@ -301,40 +348,32 @@ class Ledger:
         """Return what has happened to a job since."""
         return await self._read(lambda rows: rows.events(job_id, after, limit))
 
-    async def sweep(self) -> None:
-        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time."""
+    async def sweep(self) -> bool:
+        """End what waits past its time, wish the end of what runs past it, delete what is old; a little at a time.
+
+        Returns whether there is more to do.
+        """
         now = self._clock()
 
-        def work(rows: Rows) -> tuple[list[Job], list[str], dict[str, float | None]]:
-            over: list[Job] = []
-            names: list[str] = []
-            for job in rows.overtaken(now, _SWEEP):
-                new = machine.overtaken(job, self._rules_of(job), now)
-                if new is not None:
-                    over.append(self._note(rows, new, now))
-            for job in rows.old(now, _SWEEP):
-                names += rows.strip(job.id)
-                rest = machine.stripped(job, self._rules_of(job))
-                if rest is None:
-                    rows.delete(job.id)
-                else:
-                    rows.put(rest)
-            return over, names, {name: rows.oldest(name) for name in self._rules}
+        def work(rows: Rows) -> tuple[due.Swept, dict[str, float | None]]:
+            swept = due.sweep(rows, now, self._rules_of, self._note)
+            return swept, {name: rows.oldest(name) for name in self._rules}
 
-        over, names, oldest = await self._write(work)
+        (over, names, is_more), oldest = await self._write(work)
         for name, accepted_at in oldest.items():
             self.backlogs.note_oldest(name, accepted_at)
-        self._payloads.blobs.drop(names)
         for job in over:
             if job.is_terminal:
                 self.backlogs.remove(job)
             self.on_change(job)
+        await self._payloads.drop(names)
+        return is_more
 
     def _note(self, rows: Rows, job: Job, now: float, result: Payload | None = None) -> Job:
         """Write what a job has become, that it has, and whom to tell."""
         rows.put(job, result)
         wished = job.status is Status.RUNNING and job.cancel_requested_at == now
-        told = {"status": job.status, "attempt": job.attempt, "error": _told(job.error) if job.error else None}
+        told = {"status": job.status, "attempt": job.attempt, "error": problem_of(job.error) if job.error else None}
         rows.add_event(job.id, now, "cancel-requested" if wished else str(job.status), json.dumps(told).encode())
         if not wished:
             self.announce(rows, job, now, result)
@@ -355,14 +394,3 @@ class Ledger:
             return await asyncio.wrap_future(self._store.read(work))
         except StoreFailed as error:
             raise storage_full(error) from None
-
-
-def _after(now: float, seconds: float) -> float | None:
-    return None if seconds == inf else now + seconds
-
-
-def _told(error: bytes) -> dict[str, object]:
-    """What clients are told of a failure: its problem document, without what is for the log."""
-    problem: dict[str, object] = json.loads(RequestError.from_json(error).problem(""))
-    del problem["request_id"]
-    return problem

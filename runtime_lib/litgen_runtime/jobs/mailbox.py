@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from litgen_runtime.errors import NotFound
-from litgen_runtime.jobs.delivery import Delivery, Posting
+from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
 from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.store import Rows, Store, StoreFailed, owned
 
@@ -56,10 +57,11 @@ class Mailbox:
         def work(rows: Rows) -> Post:
             ready: list[Posting] = []
             next_due = float("inf")
-            for place in rows.places():
+            for place, first_due in rows.places():
                 sending = busy.get(place, frozenset())
                 room = per_place - len(sending)
-                if room <= 0:
+                if room <= 0 or first_due > now:
+                    next_due = next_due if room <= 0 else min(next_due, first_due)
                     continue
                 found = [each for each in rows.pending(place, per_place + 1) if each.delivery.id not in sending]
                 due = [each for each in found if each.delivery.due <= now]
@@ -70,13 +72,24 @@ class Mailbox:
 
         return await self._do(self._store.read, work)
 
-    async def record(self, delivery: Delivery) -> None:
-        """Write what has become of a delivery.
+    async def record(self, delivery: Delivery, sent: Delivery) -> None:
+        """Write what has become of a delivery; one asked for again meanwhile goes again, unless it has arrived.
+
+        Args:
+            delivery: as it is now.
+            sent: as it was when it was taken out to be sent.
 
         Raises:
             StorageFull: nothing can be written now.
         """
-        await self._do(self._store.write, lambda rows: rows.put_delivery(delivery))
+
+        def work(rows: Rows) -> None:
+            stored, new = rows.delivery(delivery.id), delivery
+            if stored is not None and stored.due != sent.due and delivery.status is not DeliveryStatus.DELIVERED:
+                new = replace(delivery, status=DeliveryStatus.PENDING, step=0, due=stored.due, ended_at=None)
+            rows.put_delivery(new)
+
+        await self._do(self._store.write, work)
 
     async def of(self, job_id: str, principal: str) -> Sequence[Delivery]:
         """Return the deliveries of a job, the earliest first.

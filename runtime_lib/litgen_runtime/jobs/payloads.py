@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from litgen_runtime.errors import StorageFull
 from litgen_runtime.jobs.blobs import INLINE_BYTES, Blobs
@@ -59,6 +60,11 @@ class Payloads:
             return await self.data(payload)
         content_type, path = payload.content_type.encode("latin-1"), self.blobs.path(payload.file)
         return spooled_body(content_type, path, payload.size, job_id.encode(), lambda: None)
+
+    async def drop(self, names: Collection[str]) -> None:
+        """Delete files: to do so to large ones takes a while."""
+        if names:
+            await asyncio.to_thread(self.blobs.drop, names)
 
     async def data(self, payload: Payload) -> bytes:
         """Return what a payload holds.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from litgen_runtime.errors import RequestError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Source: Crockford's base 32, in lower case
 _ID_BITS = 128
@@ -97,3 +101,10 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self._offset + time.monotonic()
+
+
+def problem_of(error: bytes) -> dict[str, Any]:
+    """Return what clients are told of an error that is stored: a problem document, without what is for the log."""
+    document: dict[str, Any] = json.loads(RequestError.from_json(error).problem(""))
+    del document["request_id"]
+    return document

@@ -18,6 +18,11 @@ _FIXED = ("id", "endpoint", "principal", "created_at", "input_bytes", "start_by"
 _CHANGING = tuple(name for name in _NAMES if name not in _FIXED)
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"  # noqa: S608 - our own names
 _PAYLOAD = "INSERT OR REPLACE INTO payloads VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, ?, ?)"
+# Behind a job; where it is no more, behind the place that its id, which begins with the time, would have had.
+_BEFORE = (
+    "seq < COALESCE((SELECT seq FROM jobs WHERE id = ?), "
+    "(SELECT seq + 1 FROM jobs WHERE id < ? ORDER BY id DESC LIMIT 1))"
+)
 
 
 class SqliteRows(SqliteMailRows):
@@ -87,15 +92,15 @@ class SqliteRows(SqliteMailRows):
         return list({job.id: job for job in (*late, *over)}.values())
 
     def page(self, query: Query) -> Sequence[Job]:
-        """Return jobs, the latest first."""
-        parts, values = ["principal = ?"], [query.principal]
+        """Return jobs that are not gone, the latest first."""
+        parts, values = ["principal = ?", "is_gone = 0"], [query.principal]
         for column, value in (("status", query.status), ("endpoint", query.endpoint)):
             if value is not None:
                 parts.append(f"{column} = ?")
                 values.append(str(value))
         if query.before is not None:
-            parts.append("seq < (SELECT seq FROM jobs WHERE id = ?)")
-            values.append(query.before)
+            parts.append(_BEFORE)
+            values += [query.before, query.before]
         which = f"WHERE {' AND '.join(parts)} ORDER BY seq DESC LIMIT ?"
         return list(self._jobs(which, *values, query.limit))
 

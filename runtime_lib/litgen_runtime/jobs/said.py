@@ -9,7 +9,7 @@ from typing import Any
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Rows
 
-_MAX_LINES = 201  # of one attempt: what a worker sends at most
+MAX_LINES = 201  # of one attempt: what a worker sends at most
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Said:
     progress: float | None = None
     note: str | None = None
     lines: list[bytes] = field(default_factory=list)
-    room: int = _MAX_LINES
+    room: int = MAX_LINES
 
     def hear(self, text: bytes) -> None:
         """Take what a worker sends."""

@@ -36,7 +36,8 @@ _VERSIONS = (
     CREATE INDEX jobs_start_by ON jobs (start_by) WHERE status = 'queued' AND start_by IS NOT NULL;
     CREATE INDEX jobs_cancel_at ON jobs (cancel_at) WHERE status IN ('queued', 'running') AND cancel_at IS NOT NULL;
     CREATE INDEX jobs_old ON jobs (keep_until) WHERE keep_until IS NOT NULL;
-    CREATE INDEX jobs_owned ON jobs (principal, seq);
+    CREATE INDEX jobs_listed ON jobs (principal, seq) WHERE is_gone = 0;
+    CREATE INDEX jobs_listed_by_status ON jobs (principal, status, seq) WHERE is_gone = 0;
     CREATE TABLE payloads (
         job INTEGER NOT NULL,
         kind TEXT NOT NULL,

@@ -56,7 +56,8 @@ class SqliteStore:
         except sqlite3.Error as error:
             os.close(self._lock)
             raise StartupError(
-                f"{path} cannot be opened as a job store: {error}. Move it away, or restore it."
+                f"{path} cannot be opened as a job store: {error}. Restore it; or move it away, and with it "
+                f"{path}.files, which is emptied of what the store does not name."
             ) from None
         except BaseException:
             os.close(self._lock)

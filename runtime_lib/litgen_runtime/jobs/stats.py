@@ -13,6 +13,7 @@ class JobStats:
 
     def __init__(self) -> None:
         self.attempts: Counter[str] = Counter()  # by endpoint
+        self.from_calls: Counter[str] = Counter()  # by endpoint: jobs that began as calls
         self.ended: Counter[tuple[str, Status]] = Counter()  # by endpoint and state
         self.accept_s: defaultdict[str, Histogram] = defaultdict(Histogram)  # by endpoint
 

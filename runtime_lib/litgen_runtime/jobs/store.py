@@ -100,7 +100,7 @@ class Rows(MailRows, Protocol):
         """Return jobs whose time to begin, or to end, is over."""
 
     def page(self, query: Query) -> Sequence[Job]:
-        """Return jobs, the latest first."""
+        """Return jobs that are not gone, the latest first."""
 
     def backlog(self) -> dict[str, Backlog]:
         """Return what waits, by endpoint; dear."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from math import inf
 
 from litgen_runtime.jobs.delivery import Callback
-from litgen_runtime.transport.bodies import SpooledBody
+from litgen_runtime.transport.bodies import ContentKey, SpooledBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,11 @@ class Wish:
 
     @property
     def fingerprint(self) -> bytes:
-        """What tells another wish with the same key apart."""
-        body = self.body.content_key if isinstance(self.body, SpooledBody) else self.body
-        return hashlib.sha256(self.content_type.encode() + b"\0" + body).digest()
+        """What tells another wish with the same key apart; a form's boundary, another one each time, does not count."""
+        key = ContentKey(self.content_type.encode("latin-1", "replace"))
+        key.update(b"\0")
+        key.update(self.body.content_key if isinstance(self.body, SpooledBody) else self.body)
+        return key.digest()
 
     @property
     def size(self) -> int:

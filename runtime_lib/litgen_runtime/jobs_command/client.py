@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from litgen_runtime.errors import LitgenError
 
@@ -34,6 +32,10 @@ class Client:
         if not url.startswith(("http://", "https://")):
             raise Refused(f"--url is {url!r}; expected the address of a service, such as http://127.0.0.1:8000.")
         self._url = url.rstrip("/")
+        is_here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        self._proxies: dict[str, str] | None = (
+            {} if is_here else None
+        )  # none of the environment's is to see the key of what is here
         self._headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
 
     def job(self, job_id: str) -> dict[str, Any]:
@@ -47,6 +49,17 @@ class Client:
     def again(self, job_id: str) -> dict[str, Any]:
         """Submit a job again; return the new one."""
         return self._document("POST", f"/v1/jobs/{quote(job_id, safe='')}/retry")
+
+    def deliveries(self, job_id: str) -> list[dict[str, Any]]:
+        """Return the webhooks of a job, the earliest first."""
+        found: list[dict[str, Any]] = self._document("GET", f"/v1/jobs/{quote(job_id, safe='')}/deliveries")[
+            "deliveries"
+        ]
+        return found
+
+    def redeliver(self, delivery_id: str) -> dict[str, Any]:
+        """Have a webhook sent again; return it."""
+        return self._document("POST", f"/v1/deliveries/{quote(delivery_id, safe='')}/redeliver")
 
     def delete(self, job_id: str) -> None:
         """Forget a job that has ended."""
@@ -85,9 +98,13 @@ class Client:
         return document
 
     def _ask(self, method: str, path: str) -> bytes:
+        import urllib.error  # now: a supervisor is started by the same command, and has no use for it
+        import urllib.request
+
         request = urllib.request.Request(self._url + path, method=method, headers=self._headers)  # noqa: S310 - the caller's own choice, http or https
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the same
+            asking = urllib.request.build_opener(urllib.request.ProxyHandler(self._proxies))
+            with asking.open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise Refused(_words(error.code, error.read())) from None

@@ -15,11 +15,12 @@ import click
 
 from litgen_runtime.errors import LitgenError
 from litgen_runtime.jobs_command.client import Client, Refused
-from litgen_runtime.jobs_command.table import about, age_s, backlog, table
+from litgen_runtime.jobs_command.table import about, age_s, backlog, mail, table
 from litgen_runtime.service import Service
 
 _STATUS = ("queued", "running", "succeeded", "failed", "canceled", "expired")
 _ENDED = _STATUS[2:]
+_LOST = ("dead", "blocked")
 _EVERY_S = 1.0
 _CONFIG = click.option(
     "--config", envvar="LITGEN_CONFIG", default="service.toml", show_default=True, help="The service's choices."
@@ -108,6 +109,30 @@ def retry(client: Client, ids: Sequence[str]) -> None:
 
 @jobs.command()
 @_asking
+@_ID
+@_JSON
+def deliveries(client: Client, ids: Sequence[str], as_json: bool) -> None:
+    """List the webhooks of jobs: where they stand, how often they were tried, what the latest answer was."""
+    found = [delivery for job_id in ids for delivery in client.deliveries(job_id)]
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(mail(found)))
+
+
+@jobs.command()
+@_asking
+@_ID
+def redeliver(client: Client, ids: Sequence[str]) -> None:
+    """Send webhooks again, each by its ID; with the ID of a job, those of it that were given up."""
+    for given in ids:
+        lost = _given_up(client, given) if given.startswith("job_") else [given]
+        for delivery_id in lost:
+            delivery = client.redeliver(delivery_id)
+            click.echo(f"{delivery_id}: {delivery['type']} of {delivery['job_id']} is sent again")
+        if not lost:
+            click.echo(f"{given}: nothing was given up")
+
+
+@jobs.command()
+@_asking
 @click.option("--status", type=click.Choice(_ENDED), multiple=True, help="Only those; repeatable. All that have ended.")
 @click.option("--endpoint", help="Only this endpoint's.")
 @click.option("--older-than", type=click.FloatRange(0), default=0.0, help="Only those that ended so many seconds ago.")
@@ -143,6 +168,10 @@ def backup(config: str, file: Path) -> None:
     except LitgenError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{file}: {count} jobs, and {files} files in {file}.files")
+
+
+def _given_up(client: Client, job_id: str) -> list[str]:
+    return [each["id"] for each in client.deliveries(job_id) if each["status"] in _LOST]
 
 
 def _url(config: str) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _HEADS = ("ID", "ENDPOINT", "STATUS", "ATTEMPT", "AGE", "TOOK", "PROGRESS")
+_MAIL_HEADS = ("ID", "TYPE", "STATUS", "ATTEMPTS", "LAST", "NEXT IN", "URL")
 _ABOUT = (
     "id",
     "endpoint",
@@ -26,8 +27,17 @@ _MAX_NOTE = 40
 def table(jobs: Iterable[Mapping[str, Any]], now: datetime | None = None) -> list[str]:
     """Return the lines of a table of jobs."""
     now = now or datetime.now(UTC)
-    rows = [_HEADS, *(_row(job, now) for job in jobs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    return _lines([_HEADS, *(_row(job, now) for job in jobs)])
+
+
+def mail(deliveries: Iterable[Mapping[str, Any]], now: datetime | None = None) -> list[str]:
+    """Return the lines of a table of webhooks."""
+    now = now or datetime.now(UTC)
+    return _lines([_MAIL_HEADS, *(_mail_row(delivery, now) for delivery in deliveries)])
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
@@ -76,6 +86,19 @@ def _row(job: Mapping[str, Any], now: datetime) -> Sequence[str]:
         seconds(age_s(job, "created_at", now)),
         "" if run_s is None else seconds(run_s),
         f"{share} {note}".strip(),
+    )
+
+
+def _mail_row(delivery: Mapping[str, Any], now: datetime) -> Sequence[str]:
+    due = delivery["next_attempt_at"]
+    return (
+        delivery["id"],
+        delivery["type"],
+        delivery["status"],
+        str(delivery["attempts"]),
+        _plain(delivery["last_error"] or delivery["last_status"] or ""),
+        "" if due is None else seconds(-age_s(delivery, "next_attempt_at", now)),
+        _plain(delivery["url"]),
     )
 
 

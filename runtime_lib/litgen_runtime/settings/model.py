@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -164,6 +164,19 @@ class EndpointSettings(_Table):
     kill_grace_s: Seconds = 2.0
     repeatable: Annotated[bool, Field(description="true or false")] = True
     jobs: Annotated[bool, Field(description="true or false")] = False
+    sync_to_job_after_s: Timeout = None
+    jobs_at_once: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="a whole number of jobs that run at the same time, 1 to 1000000"
+    )
+    jobs_per_minute: Annotated[float, Field(gt=0, le=10**7, allow_inf_nan=False)] | None = Field(
+        None, description="how many jobs are accepted in a minute, more than 0, at most 10000000"
+    )
+    jobs_burst: Annotated[int, Field(ge=1, le=10**7)] | None = Field(
+        None, description="a whole number of jobs that are accepted at once, 1 to 10000000"
+    )
+    idempotency_key: Annotated[
+        Literal["optional", "required"], Field(description='"optional" or "required", of a job')
+    ] = "optional"
     quarantine_s: Timeout = 600.0
     auth: Auth = None
     workers: WorkerSettings = WorkerSettings()
@@ -176,6 +189,11 @@ class EndpointSettings(_Table):
         """How long one run may take, in seconds; ``inf`` without a limit."""
         limit_s = self.timeout_s if self.run_limit_s == "auto" else self.run_limit_s
         return float("inf") if limit_s is None else limit_s
+
+    @property
+    def burst(self) -> int:
+        """How many jobs are accepted at once: as many as a minute brings unless it is given."""
+        return self.jobs_burst or max(1, int(self.jobs_per_minute or 1))
 
     @property
     def at_once(self) -> int:
@@ -195,6 +213,22 @@ class EndpointSettings(_Table):
             raise _advice("jobs", True, "no such key beside streaming", "Remove one of the two")
         if self.batching and self.streaming:
             raise _advice("batching", "a table", "no such table beside streaming", "Remove one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _of_jobs(self) -> EndpointSettings:
+        for key in ("sync_to_job_after_s", "jobs_at_once", "jobs_per_minute", "jobs_burst", "idempotency_key"):
+            value = getattr(self, key)
+            if not self.jobs and value not in (None, "optional"):
+                raise _advice(key, value, "no such key without jobs = true", "Set jobs = true, or remove it")
+        if self.jobs_burst is not None and self.jobs_per_minute is None:
+            raise _advice(
+                "jobs_burst", self.jobs_burst, "no such key without jobs_per_minute", "Set that too, or remove it"
+            )
+        after_s, timeout_s = self.sync_to_job_after_s, self.timeout_s
+        if after_s is not None and timeout_s is not None and after_s > timeout_s:
+            expected = f"at most timeout_s ({timeout_s:g}), after which nobody waits"
+            raise _advice("sync_to_job_after_s", after_s, expected, "Lower it or raise timeout_s")
         return self
 
     @model_validator(mode="after")

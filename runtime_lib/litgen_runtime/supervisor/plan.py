@@ -71,4 +71,5 @@ def _spec(worker_id: int, name: str, endpoint: EndpointSettings, device: str, in
         threads=None if choices.threads == "auto" else choices.threads,
         repeatable=endpoint.repeatable,
         announces=endpoint.announces,
+        may_be_jobs=endpoint.sync_to_job_after_s is not None,
     )

@@ -67,6 +67,7 @@ class Supervisor:
         keyring: Keyring | None = None,
     ) -> None:
         self._api_keys = None if keyring is None else keyring.to_json()
+        self._webhook_secrets: list[str] | None = None
         self._settings = settings
         self._listener = listener
         self._shutdown_keys = list(shutdown_keys)
@@ -126,6 +127,7 @@ class Supervisor:
             "workers": self._workers.describe(),
             "shutdown_keys": self._shutdown_keys,
             "api_keys": self._api_keys,
+            "webhook_secrets": self._webhook_secrets,
             "folder": self._folder,
         }
         try:
@@ -146,6 +148,8 @@ class Supervisor:
                 self._workers.answered(message["answered"])
             case "api_keys":
                 self._api_keys = message["entries"]  # for another HTTP process, should it come to that
+            case "webhook_secrets":
+                self._webhook_secrets = message["secrets"]
             case "listening":
                 self._on_listening()
             case "failed":

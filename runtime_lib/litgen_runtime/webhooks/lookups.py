@@ -47,8 +47,13 @@ class Lookups:
         if future is None:
             if len(self._asked) >= self._most:
                 raise OSError(f"{self._most} names are being looked up already")
-            future = self._asked[host] = asyncio.get_running_loop().create_future()
-            threading.Thread(target=self._ask, args=(host, future), name="webhook-lookup", daemon=True).start()
+            future = asyncio.get_running_loop().create_future()
+            thread = threading.Thread(target=self._ask, args=(host, future), name="webhook-lookup", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # there are too many
+                raise OSError(str(error)) from None
+            self._asked[host] = future
         return await asyncio.shield(future)
 
     def _ask(self, host: str, future: asyncio.Future[list[Address]]) -> None:

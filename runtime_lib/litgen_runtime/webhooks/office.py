@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus
 from litgen_runtime.jobs.mailbox import Mailbox
@@ -14,6 +14,7 @@ from litgen_runtime.webhooks import schedule
 from litgen_runtime.webhooks.guard import Guard, rejected
 from litgen_runtime.webhooks.lookups import Lookup, Lookups, system_lookup
 from litgen_runtime.webhooks.poster import Poster
+from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.sender import Sender
 
 Describe = Callable[[str, float, Job, Payload | None, str], bytes]
@@ -37,7 +38,7 @@ class Office:
     def __init__(
         self,
         choices: WebhookSettings,
-        keys: Sequence[bytes],
+        keys: SigningKeys,
         mailbox: Mailbox,
         clock: Callable[[], float],
         describe: Describe,

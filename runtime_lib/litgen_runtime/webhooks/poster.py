@@ -9,17 +9,18 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Sequence
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from litgen_runtime._version import __version__
+from litgen_runtime.errors import RequestError
 from litgen_runtime.jobs.delivery import Posting
 from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookups
 from litgen_runtime.webhooks.schedule import Attempt, retry_after_s
+from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.signing import signed
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 _MAX_ANSWER_BYTES = 65_536
 _PIECE_BYTES = 8192
+_NOT_ALLOWED = "its address is not allowed"
 _AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 
@@ -44,7 +46,7 @@ class Poster:
         lookups: the addresses of names.
     """
 
-    def __init__(self, guard: Guard, keys: Sequence[bytes], timeout_s: float, lookups: Lookups) -> None:
+    def __init__(self, guard: Guard, keys: SigningKeys, timeout_s: float, lookups: Lookups) -> None:
         self._guard = guard
         self._keys = keys
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(_CONNECT_S, timeout_s))
@@ -52,6 +54,10 @@ class Poster:
 
     async def attempt(self, posting: Posting) -> Attempt:
         """Send a delivery once and say what came of it."""
+        try:
+            self._guard.target(posting.delivery.url)  # what the operator allows may have changed since it was accepted
+        except RequestError:
+            return Attempt(error=_NOT_ALLOWED, blocked=True)
         door = _Door(self._guard)
         # A connector for each attempt: nothing of one connection, one address or one answer is left for another.
         connector = aiohttp.TCPConnector(
@@ -72,7 +78,7 @@ class Poster:
             return Attempt(error="its certificate is not valid")
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
             if door.has_blocked:
-                return Attempt(error="its address is not allowed", blocked=True)
+                return Attempt(error=_NOT_ALLOWED, blocked=True)
             log.debug("webhook %s: %s", posting.delivery.id, type(error).__name__)
             return Attempt(error="no connection" if isinstance(error, aiohttp.ClientConnectorError) else "no answer")
 
@@ -80,7 +86,7 @@ class Poster:
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"litgen-webhooks/{__version__}",
-            **signed(self._keys, posting.delivery.id, int(time.time()), posting.body),
+            **signed(self._keys.current, posting.delivery.id, int(time.time()), posting.body),
         }
         url = URL(posting.delivery.url, encoded=True)
         async with session.post(url, data=posting.body, headers=headers, allow_redirects=False) as answer:

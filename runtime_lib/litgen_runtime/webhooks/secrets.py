@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from litgen_runtime.errors import SettingsError
+from litgen_runtime.watched import Unreadable, text_of
 from litgen_runtime.webhooks.signing import key_of
 
 _FIX = (
     'Expected one or more secrets "whsec_…", separated by spaces, commas or lines; '
     "`python -c \"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\"` makes one."
 )
+
+
+class SigningKeys:
+    """What webhooks are signed with, from one moment to the next.
+
+    Args:
+        keys: as they were read.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self.current = tuple(keys)
+
+    def replace(self, keys: Sequence[bytes]) -> bool:
+        """Sign with these from now on; False if they are the ones that there were."""
+        is_new = tuple(keys) != self.current
+        self.current = tuple(keys)
+        return is_new
 
 
 def read_secrets(source: str, environ: Mapping[str, str]) -> list[bytes]:
@@ -32,10 +50,9 @@ def read_secrets(source: str, environ: Mapping[str, str]) -> list[bytes]:
         text = environ[place]
     else:
         try:
-            text = Path(place).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise SettingsError(f"{at}; the file cannot be read: {why}. {_FIX}") from None
+            text = text_of(Path(place))
+        except Unreadable as error:
+            raise SettingsError(f"{at}; the file cannot be read: {error}. {_FIX}") from None
     keys = []
     for number, secret in enumerate(text.replace(",", " ").split(), start=1):
         try:

@@ -12,6 +12,7 @@ from typing import Protocol
 from litgen_runtime.errors import StorageFull
 from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
 from litgen_runtime.jobs.mailbox import Mailbox
+from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.webhooks import schedule
 from litgen_runtime.webhooks.schedule import Attempt
 
@@ -60,6 +61,7 @@ class Sender:
     def open(self) -> None:
         """Begin to send, what an earlier process left included."""
         self._running = asyncio.get_running_loop().create_task(self._send_on())
+        self._running.add_done_callback(must_not_fail)
 
     async def close(self) -> None:
         """End; what is being sent has a moment left, and is sent again by the next process if that is too short."""
@@ -96,6 +98,9 @@ class Sender:
             post = await self._mailbox.collect(self._clock(), busy, _PER_PLACE, _MOST - len(self._tasks))
         except StorageFull:
             return self._clock() + _AGAIN_S
+        except Exception:  # webhooks must not end with one fault, unnoticed
+            log.exception("webhooks cannot be collected; tried again in a moment")
+            return self._clock() + _AGAIN_S
         for posting in post.ready:
             self._sending.setdefault(posting.delivery.place, set()).add(posting.delivery.id)
             task = asyncio.get_running_loop().create_task(self._send(posting))
@@ -109,7 +114,7 @@ class Sender:
             attempt = await self._attempt(posting)
             delivery = schedule.after(delivery, attempt, self._schedule_s, self._clock())
             self._tell(delivery)
-            await self._record(delivery)
+            await self._record(delivery, posting.delivery)
         finally:
             ids = self._sending[delivery.place]
             ids.discard(delivery.id)
@@ -124,11 +129,11 @@ class Sender:
             log.exception("webhook %s: the attempt failed inside the runtime", posting.delivery.id)
             return Attempt(error="the attempt failed inside the service")
 
-    async def _record(self, delivery: Delivery) -> None:
+    async def _record(self, delivery: Delivery, sent: Delivery) -> None:
         """Write what has become of it; until that is possible it is not sent again."""
         while True:
             try:
-                return await self._mailbox.record(delivery)
+                return await self._mailbox.record(delivery, sent)
             except StorageFull:
                 await asyncio.sleep(_AGAIN_S)
 

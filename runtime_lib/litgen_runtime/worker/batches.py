@@ -39,6 +39,7 @@ class Batches:
         self._run_s = 0.0
         self._announces = spec.announces
         self._repeatable = spec.repeatable
+        self._may_be_jobs = spec.may_be_jobs
 
     def add(self, arrivals: Sequence[Arrival]) -> None:
         """Take decoded requests."""
@@ -86,12 +87,13 @@ class Batches:
             self._outbox.put(pack_batch(keys, batch.reason), here=True)
         if self._run_s >= _LONG_S:
             self._outbox.flush()
-        if batch.patient:
-            self._reports.begin(keys, batch.patient)
+        jobs = len(keys) if self._may_be_jobs else batch.patient
+        if jobs:
+            self._reports.begin(keys, jobs)
         began = time.monotonic()
         outcomes = self._runner.predict([request for _, request in batch.items])
         run_s = self._run_s = time.monotonic() - began
-        if batch.patient:
+        if jobs:
             self._reports.end()
         if self._runner.broken and self._repeatable and len(keys) > 1:
             return False

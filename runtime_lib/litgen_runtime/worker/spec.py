@@ -26,6 +26,7 @@ class WorkerSpec:
     threads: int | None
     repeatable: bool
     announces: bool  # each run, as it begins
+    may_be_jobs: bool = False  # clients' calls too, so that what they say is told
 
     @property
     def label(self) -> str:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.contenders import ALONE, CONTENDERS, LITGEN, LITSERVE
+from tests.benchmarks.contenders import ALONE, BENTOML, CONTENDERS, LITGEN, LITSERVE
 from tests.benchmarks.load import Reading
 from tests.benchmarks.report import written
 from tests.benchmarks.serving import Plan, Results
 from tests.benchmarks.targets import Target, ratios, targets
+from tests.benchmarks.tasks import HANDED_IN, Cost
 from tests.benchmarks.works import CONNECTIONS, DEVICE, NOOP, WORKS
 
 
@@ -51,6 +52,25 @@ def test_page_says_so(ours: float, verdict: str) -> None:
     ratio = f"{ours:.2f}"
     assert f"| noop, 64 connections: litgen / LitServe | ≥ 10 | {ratio} ({ratio} to {ratio}) | {verdict} |" in page
     assert "**MOSEC has no figures**: it did not start" in page
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(HANDED_IN, "met"), (HANDED_IN - 1, "**not met**")])
+def test_page_says_what_a_kill_left(left: int, verdict: str) -> None:
+    """Of work for later: who takes it how fast, what is to be had after a kill, and why somebody has no figures."""
+    found = Results()
+    for contender in (LITGEN, BENTOML):
+        found.of_tasks.accepted[contender] = [Reading(90.0 if contender is LITGEN else 30.0, 1.0, 2.0, 0)]
+        found.of_tasks.left[contender] = [left if contender is LITGEN else 0]
+    found.of_tasks.without = found.of_tasks.with_jobs = [Cost(0.5, 50.0)]
+    plan = Plan(works=(DEVICE,), contenders=(LITGEN, BENTOML))
+    page = written([], [], None, None, found, plan, None)
+    assert f"after a kill -9 | ≤ 0 | {HANDED_IN - left:.2f}" in page
+    assert f"| {verdict} |" in page
+    assert "| BentoML | 30 (30 to 30) | 2.0 (2.0 to 2.0) | 3.00 (3.00 to 3.00) | 0 (0 to 0) |" in page
+    found.of_tasks.broken[BENTOML] = "it did not start\nfor a reason"
+    page = written([], [], None, None, found, plan, None)
+    assert "**BentoML has no figures here**: it did not start" in page
+    assert "| BentoML | 30" not in page
 
 
 def test_every_work_has_somebody() -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litgen_runtime import api_keys
-from litgen_runtime.api_keys import KeyFile, Keyring, new, read, variable_of
+from litgen_runtime.api_keys import Keyring, new, read, variable_of
 from litgen_runtime.errors import SettingsError
+from litgen_runtime.watched import WatchedFile
 
 ALICE, BOB = "alice-key-0123456789", "bob-key-9876543210"
 HASH = hashlib.sha256(ALICE.encode()).hexdigest()
@@ -161,7 +162,7 @@ def test_the_variable_that_is_hidden() -> None:
 def test_a_file_that_changes(tmp_path: Path) -> None:
     """It is read when it has changed, however it did; what is wrong with it is told once, and then read when right."""
     path = tmp_path / "keys"
-    file = KeyFile(path)
+    file = WatchedFile(path, lambda: read(f"file:{path}", {}))
     with pytest.raises(SettingsError, match="No such file"):
         file.changed()
     assert file.changed() is None

@@ -1,0 +1,1 @@
+"""jobs: device, handed in now and done later."""

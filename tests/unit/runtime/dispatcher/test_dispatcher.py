@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.line import WorkerLine
-from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.dispatcher.ticket import NotRun, Ticket
 from litgen_runtime.errors import (
     DeadlineExceeded,
     Draining,
@@ -380,6 +380,30 @@ def test_a_request_that_kills_workers() -> None:
         with pytest.raises(Quarantined):
             d.submit(b"poison", now())
         d.submit(b"good", now())
+
+    run(main())
+
+
+def test_room_for_jobs_after_a_death() -> None:
+    """A worker that was kept free for what another one died of has room again, also where nobody else asks."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=2)
+        offered: list[int] = []
+        d.on_room = lambda: offered.append(d.room)
+        worker = FakeWorker(d).ready()
+        d.run_behind([b"job"])
+        worker.read()
+        worker.start(1)
+        worker.die()
+        worker = FakeWorker(d).ready()
+        await turns()
+        worker.read()
+        worker.start(1)
+        offered.clear()
+        worker.finish()
+        await turns()
+        assert (offered[-1:], d.room) == ([4], 4)
 
     run(main())
 
@@ -781,5 +805,55 @@ def test_every_ticket_is_answered_exactly_once(
         for ticket in play.tickets:
             assert play.settled.get(ticket.id) == 1, "exactly one answer"
             play.check_answer(ticket)
+
+    run(main())
+
+
+def test_a_suspect_that_is_stopped() -> None:
+    """A job whose worker has died is over at once when it is stopped before it can run again, and blocks no worker."""
+
+    async def main() -> None:
+        d = dispatcher(jobs=True)
+        worker = FakeWorker(d).ready()
+        (job,) = d.run_behind([b""])
+        worker.read()
+        worker.start(1)
+        busy = FakeWorker(d).ready()
+        request = d.submit(b"", now())
+        await turns()
+        busy.read()
+        busy.start(1)
+        worker.die()
+        await turns()
+        assert (job.is_open, d.room) == (True, 0)
+        d.stop(job)
+        assert isinstance(job.outcome, NotRun)
+        await turns()
+        assert d.room > 0
+        busy.finish()
+        assert (await request.wait()).status == 200
+
+    run(main())
+
+
+def test_a_job_that_runs_again_leaves_room_for_others() -> None:
+    """Once what ran when its worker died has run alone, the worker has room for jobs again, though no client asks."""
+
+    async def main() -> None:
+        d = dispatcher(jobs=True)
+        worker = FakeWorker(d).ready()
+        (job,) = d.run_behind([b""])
+        worker.read()
+        worker.start(1)
+        worker.die()
+        other = FakeWorker(d).ready()
+        await turns()
+        other.read()
+        other.start(1)
+        assert (job.is_open, d.room) == (True, 0)
+        other.finish()
+        await turns()
+        assert not job.is_open
+        assert d.room > 0
 
     run(main())

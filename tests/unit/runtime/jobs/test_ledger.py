@@ -14,13 +14,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from litgen_runtime.errors import IdempotencyKeyReused, JobFinished, JobGone, JobUnfinished, NotFound, QueueFull
+from litgen_runtime.errors import (
+    IdempotencyKeyReused,
+    JobFinished,
+    JobGone,
+    JobUnfinished,
+    NotFound,
+    PredictFailed,
+    QueueFull,
+)
 from litgen_runtime.jobs.blobs import Blobs
 from litgen_runtime.jobs.bounds import Backlogs, Bounds
 from litgen_runtime.jobs.claims import Claim, Settlement
+from litgen_runtime.jobs.intake import Underway
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Failed, GivenBack, Rules, Succeeded
-from litgen_runtime.jobs.record import Status
+from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.store import Query
 from litgen_runtime.jobs.wish import Wish
@@ -29,6 +38,7 @@ R = TypeVar("R")
 RULES = {"embed": Rules(2, repeatable=True, keep_s=50.0, remember_s=500.0)}
 BOUND = Bounds(jobs=6, bytes=300_000, age_s=1e9)
 LARGE = b"x" * 100_000
+PREDICT_FAILED = PredictFailed("It raised.").to_json()
 BODIES = [b"{}", b'{"a": 1}', LARGE]
 
 
@@ -87,11 +97,11 @@ class LedgerMachine(RuleBasedStateMachine):
         size = sum(len(each.body) for each in waiting)
         earlier = {known.key: (job_id, known) for job_id, known in self.known.items() if known.key}.get(key or "")
         wish = Wish("embed", "alice", body, "application/json", key)
-        if len(waiting) >= BOUND.jobs or (waiting and size + len(body) > BOUND.bytes):
-            with pytest.raises(QueueFull):
-                self.run(self.ledger.submit(wish))
-        elif earlier is not None and earlier[1].body != body:
+        if earlier is not None and earlier[1].body != body:
             with pytest.raises(IdempotencyKeyReused):
+                self.run(self.ledger.submit(wish))
+        elif earlier is None and (len(waiting) >= BOUND.jobs or (waiting and size + len(body) > BOUND.bytes)):
+            with pytest.raises(QueueFull):
                 self.run(self.ledger.submit(wish))
         else:
             job, replayed = self.run(self.ledger.submit(wish))
@@ -101,6 +111,23 @@ class LedgerMachine(RuleBasedStateMachine):
             else:
                 self.known[job.id] = Known(body, key)
                 self.known[job.id].due = self.now
+
+    @rule(body=st.sampled_from(BODIES), key=st.none() | st.sampled_from(["k1", "k2"]))
+    def take_over(self, body: bytes, key: str | None) -> None:
+        """A call that runs becomes a job; there is no bound to what runs already."""
+        earlier = {known.key: job_id for job_id, known in self.known.items() if known.key}.get(key or "")
+        wish, adopted = Wish("embed", "alice", body, "application/json", key), list[Job]()
+        underway = Underway(2.0, 1.0, adopted.append)
+        if earlier is not None and self.known[earlier].body != body:
+            with pytest.raises(IdempotencyKeyReused):
+                self.run(self.ledger.submit(wish, underway))
+            return
+        job, replayed = self.run(self.ledger.submit(wish, underway))
+        assert (replayed, adopted) == (earlier is not None, [] if replayed else [job])
+        if not replayed:
+            known = self.known[job.id] = Known(body, key)
+            known.status, known.claim, known.attempt = Status.RUNNING, Claim(job, body), 1
+            assert (job.created_at, job.started_at) == (self.now - 2.0, self.now - 1.0)
 
     @rule(limit=st.integers(1, 4))
     def claim(self, limit: int) -> None:
@@ -129,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
             known.status, known.result = Status.SUCCEEDED, result
         else:
-            outcome = GivenBack() if what == "give-back" else Failed(b'{"code": "x"}', again=what == "fail-again")
+            outcome = GivenBack() if what == "give-back" else Failed(PREDICT_FAILED, again=what == "fail-again")
             self.run(self.ledger.settle([Settlement(claim.job, outcome)]))
             self._after_failure(job_id, what)
         known.ended = self.now
@@ -148,11 +175,13 @@ class LedgerMachine(RuleBasedStateMachine):
             known.status = Status.FAILED
 
     @precondition(lambda self: self.stale)
-    @rule(data=st.data())
-    def settle_late(self, data: st.DataObject) -> None:
-        """What an earlier claim says changes nothing."""
+    @rule(data=st.data(), result=st.sampled_from([b"stale", LARGE]))
+    def settle_late(self, data: st.DataObject, result: bytes) -> None:
+        """What an earlier claim says changes nothing, and leaves nothing."""
         claim = data.draw(st.sampled_from(self.stale))
-        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", b"stale"))]))
+        before = set((self.folder / "jobs.files").iterdir())
+        self.run(self.ledger.settle([Settlement(claim.job, Succeeded(), ("text/plain", result))]))
+        assert set((self.folder / "jobs.files").iterdir()) == before
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())

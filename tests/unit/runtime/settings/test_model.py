@@ -158,6 +158,27 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     "shutdown.delay_s": ([0, 5], [-1, NAN, INF, "5"], "seconds, 0 to 86400"),
     "shutdown.api": ([True, False], ["yes", 1, 0], "true or false"),
     "endpoints.embed.jobs": ([True, False], ["yes", 1, 0, {}], "true or false"),
+    "endpoints.embed.sync_to_job_after_s": ([False, -1, 0.001, 30], [0, True, "auto", NAN], TIMEOUT),
+    "endpoints.embed.jobs_at_once": (
+        [1, 1_000_000],
+        [0, 1_000_001, 1.0, "2", True],
+        "a whole number of jobs that run at the same time, 1 to 1000000",
+    ),
+    "endpoints.embed.jobs_per_minute": (
+        [0.1, 60, 10**7],
+        [0, -1, NAN, INF, 10**7 + 1, "60", True],
+        "how many jobs are accepted in a minute, more than 0, at most 10000000",
+    ),
+    "endpoints.embed.jobs_burst": (
+        [1, 10**7],
+        [0, 10**7 + 1, 1.0, "2", True],
+        "a whole number of jobs that are accepted at once, 1 to 10000000",
+    ),
+    "endpoints.embed.idempotency_key": (
+        ["optional", "required"],
+        ["", "always", True, 1],
+        '"optional" or "required", of a job',
+    ),
     "jobs.store": (
         ["sqlite:///var/jobs.db", "sqlite:////srv/jobs.db"],
         ["var/jobs.db", "sqlite:///", "postgresql://db", "sqlite:///a?mode=ro", 3],
@@ -191,6 +212,9 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
 }
 
 
+OF_JOBS = {"sync_to_job_after_s", "jobs_at_once", "jobs_per_minute", "jobs_burst", "idempotency_key"}
+
+
 def with_key(dotted: str, value: object) -> dict[str, Any]:
     """Return the tables of a service with one key set."""
     raw = tables()
@@ -199,6 +223,10 @@ def with_key(dotted: str, value: object) -> dict[str, Any]:
     for key in path:
         table = table.setdefault(key, {})
     table[last] = value
+    if last in OF_JOBS:
+        table["jobs"] = True
+    if last == "jobs_burst":
+        table["jobs_per_minute"] = 1.0
     return raw
 
 
@@ -407,3 +435,47 @@ def test_batching_and_streaming() -> None:
     assert refusal(tables(batching={}, streaming={})).startswith(
         'endpoints.embed.batching is "a table"; expected no such table beside streaming. Remove one of the two in'
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "shown", "expected"),
+    [
+        (
+            {"sync_to_job_after_s": 5.0},
+            "sync_to_job_after_s",
+            "5.0",
+            "no such key without jobs = true. Set jobs = true",
+        ),
+        ({"jobs_at_once": 2}, "jobs_at_once", "2", "no such key without jobs = true. Set jobs = true"),
+        ({"jobs_per_minute": 2}, "jobs_per_minute", "2.0", "no such key without jobs = true. Set jobs = true"),
+        ({"jobs_burst": 2}, "jobs_burst", "2", "no such key without jobs = true. Set jobs = true"),
+        (
+            {"idempotency_key": "required"},
+            "idempotency_key",
+            '"required"',
+            "no such key without jobs = true. Set jobs = true",
+        ),
+        ({"jobs": True, "jobs_burst": 2}, "jobs_burst", "2", "no such key without jobs_per_minute. Set that too"),
+        (
+            {"jobs": True, "sync_to_job_after_s": 30.5},
+            "sync_to_job_after_s",
+            "30.5",
+            "at most timeout_s (30), after which nobody waits. Lower it or raise timeout_s",
+        ),
+    ],
+)
+def test_keys_of_jobs(given: dict[str, Any], key: str, shown: str, expected: str) -> None:
+    """They need jobs, and each other, as the message says."""
+    message = refusal(tables(**given))
+    assert message.startswith(f"endpoints.embed.{key} is {shown}; expected {expected}")
+
+
+def test_a_burst_is_what_a_minute_brings() -> None:
+    """Unless it is given."""
+    given: list[dict[str, Any]] = [
+        {"jobs_per_minute": 0.5},
+        {"jobs_per_minute": 30},
+        {"jobs_per_minute": 30, "jobs_burst": 2},
+    ]
+    assert [choices(jobs=True, **each).endpoints["embed"].burst for each in given] == [1, 30, 2]
+    choices(jobs=True, timeout_s=False, sync_to_job_after_s=3600)

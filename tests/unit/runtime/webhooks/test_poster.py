@@ -6,9 +6,12 @@ import asyncio
 import socket
 import threading
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import uvloop
+from yarl import URL
 
 from litgen_runtime.errors import WebhookUrlRejected
 from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
@@ -16,6 +19,7 @@ from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookup, Lookups
 from litgen_runtime.webhooks.poster import Poster
 from litgen_runtime.webhooks.schedule import Attempt
+from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.signing import key_of, verify_webhook
 from tests.receivers import SECRET, Reply, receiving
 
@@ -27,7 +31,8 @@ def attempt(url: str, guard: Guard, lookup: Lookup | None = None, timeout_s: flo
     """Make one."""
     delivery = Delivery("msg_1", "job_1", "job.succeeded", url, "x", DeliveryStatus.PENDING, 0.0, 0.0)
     lookups = Lookups(lookup or (lambda host: ["127.0.0.1"]), 8)
-    poster = Poster(guard, [key_of(SECRET)], timeout_s, lookups)
+    ports = (URL(url).port or 0,)
+    poster = Poster(replace(guard, ports=ports), SigningKeys([key_of(SECRET)]), timeout_s, lookups)
     return uvloop.run(poster.attempt(Posting(delivery, b"{}")))
 
 
@@ -69,7 +74,7 @@ def test_rebinding() -> None:
         target = guard.target(f"http://rebinding.test:{port}/")
         assert all(map(guard.allows, await lookups.addresses(target.host)))
         delivery = Delivery("msg_1", "job_1", "job.succeeded", target.url, "x", DeliveryStatus.PENDING, 0.0, 0.0)
-        return await Poster(guard, [key_of(SECRET)], 5.0, lookups).attempt(Posting(delivery, b"{}"))
+        return await Poster(guard, SigningKeys([key_of(SECRET)]), 5.0, lookups).attempt(Posting(delivery, b"{}"))
 
     with receiving() as receiver:
         found = uvloop.run(accept_and_send(receiver.port))
@@ -186,3 +191,31 @@ def test_the_guard_of_the_url_comes_first() -> None:
     """What a URL says is refused before any name is looked up."""
     with pytest.raises(WebhookUrlRejected):
         CLOSED.target("http://169.254.169.254:443/")
+
+
+@pytest.mark.parametrize(
+    "closed", [{"allow_hosts": ("other.test",)}, {"allow_http": False}], ids=["allow_hosts", "allow_http"]
+)
+def test_what_the_operator_has_closed_since(closed: dict[str, Any]) -> None:
+    """A delivery that was accepted before goes there no more, though its address is as good as any."""
+    with receiving() as receiver:
+        found = attempt(f"http://hooks.test:{receiver.port}/", replace(OPEN, **closed))
+        assert (found.blocked, receiver.connections) == (True, 0)
+
+
+def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is not resolved this time, and the next time it is."""
+
+    async def ask() -> None:
+        lookups = Lookups(lambda host: ["127.0.0.1"], 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _refuse)
+            with pytest.raises(OSError, match="too many"):
+                await lookups.addresses("a.test")
+        assert await asyncio.wait_for(lookups.addresses("a.test"), 2)
+
+    uvloop.run(ask())
+
+
+def _refuse(thread: threading.Thread) -> None:
+    raise RuntimeError("too many threads")

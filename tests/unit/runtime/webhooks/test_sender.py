@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from litgen_runtime.errors import NotFound, StorageFull
 from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.delivery_rows import SqliteMailRows
 from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.sqlite import SqliteStore
 from litgen_runtime.jobs.store import Payload, Rows
-from litgen_runtime.webhooks.schedule import Attempt
+from litgen_runtime.webhooks.schedule import Attempt, again
 from litgen_runtime.webhooks.sender import Sender
 
 NOW = 1000.0
@@ -105,10 +108,10 @@ def test_what_cannot_be_written_is_not_sent_again(store: SqliteStore, monkeypatc
     poster, mailbox = Poster(), Mailbox(store)
     failures = iter([True, True, True])
 
-    async def record(delivery: Delivery) -> None:
+    async def record(delivery: Delivery, sent: Delivery) -> None:
         if next(failures, False):
             raise StorageFull("full")
-        await Mailbox.record(mailbox, delivery)
+        await Mailbox.record(mailbox, delivery, sent)
 
     async def run() -> None:
         sender = Sender(mailbox, poster, [0.0], lambda: NOW)
@@ -190,3 +193,63 @@ def test_deliveries_go_with_their_job(store: SqliteStore) -> None:
         assert (await mailbox.collect(NOW, {}, 4, 10)).ready == []
 
     asyncio.run(run())
+
+
+def test_wanted_again_while_it_is_sent(store: SqliteStore) -> None:
+    """If the attempt under way is the last one and fails, the delivery is sent again all the same."""
+    fill(store, "broken")
+    poster, mailbox = Poster(), Mailbox(store)
+
+    async def run() -> None:
+        poster.held["broken"] = asyncio.Event()
+        sender = Sender(mailbox, poster, [0.0], lambda: NOW)
+        sender.open()
+        while not poster.sent:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+        await mailbox.change("msg_0", "alice", lambda delivery: again(delivery, NOW - 1.0))
+        poster.held["broken"].set()
+        await all_of(mailbox, DeliveryStatus.DEAD, 1)
+        (delivery,) = await mailbox.of("job_x", "alice")
+        assert delivery.attempts == len(poster.sent) == 2
+        await sender.close()
+
+    asyncio.run(run())
+
+
+def test_a_fault_of_the_store_does_not_end_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised while it looks for what is due, it looks again."""
+    monkeypatch.setattr("litgen_runtime.webhooks.sender._AGAIN_S", 0.01)
+    fill(store, "a")
+    mailbox = Mailbox(store)
+    failures, collect = iter([True]), mailbox.collect
+
+    async def collect_or_fail(*args: Any) -> Any:
+        if next(failures, False):
+            raise ValueError("a row that makes no sense")
+        return await collect(*args)
+
+    async def run() -> None:
+        monkeypatch.setattr(mailbox, "collect", collect_or_fail)
+        sender = Sender(mailbox, Poster(), [0.0], time.monotonic)
+        sender.open()
+        await all_of(mailbox, DeliveryStatus.DELIVERED, 1)
+        await sender.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_not_due_is_not_read(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand receivers that wait for their next attempt, none costs a look at what they are to be sent."""
+    fill(store, *(f"later-{number}" for number in range(50)), due=NOW + 100.0)
+    fill(store, "now")
+    asked: list[str] = []
+    pending = SqliteMailRows.pending
+
+    def count(rows: SqliteMailRows, place: str, limit: int) -> Any:
+        asked.append(place)
+        return pending(rows, place, limit)
+
+    monkeypatch.setattr(SqliteMailRows, "pending", count)
+    post = asyncio.run(Mailbox(store).collect(NOW, {}, 4, 256))
+    assert [each.delivery.place for each in post.ready] == ["now"]
+    assert (asked, post.next_due) == (["now"], NOW + 100.0)

@@ -1,0 +1,39 @@
+"""What headers say of jobs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from litgen_runtime.http.preferences import preferences_of
+
+
+@pytest.mark.parametrize(
+    ("value", "is_async", "wait_s"),
+    [
+        ("respond-async", True, 0.0),
+        ("Respond-Async , wait=5", True, 5.0),
+        ('respond-async, wait="5"', True, 5.0),
+        ("respond-async; foo=bar, wait=5;x", True, 5.0),
+        ("wait=5, wait=7, respond-async", True, 5.0),
+        ("return=minimal", False, 0.0),
+        ('foo="a, respond-async"', False, 0.0),
+        ('foo="a\\", respond-async", wait=5', False, 0.0),
+        ('foo="a, b", respond-async', True, 0.0),
+        ('foo="a, respond-async, b"', False, 0.0),
+        ("", False, 0.0),
+    ],
+)
+def test_prefer(value: str, is_async: bool, wait_s: float) -> None:
+    """A list, in which quoted commas part nothing (RFC 7240, 2)."""
+    found = preferences_of({"headers": [(b"prefer", value.encode())]})
+    assert (found.is_async, found.wait_s) == (is_async, wait_s)
+
+
+def test_a_long_prefer() -> None:
+    """It is read in no time, whatever it is made of."""
+    began = time.perf_counter()
+    for value in (b'"\\' * 30_000, b"," * 60_000, b'"",' * 20_000, b"a=" * 30_000):
+        preferences_of({"headers": [(b"prefer", value)]})
+    assert time.perf_counter() - began < 1.0
