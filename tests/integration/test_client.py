@@ -21,7 +21,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service that is still loading."""
-    later = endpoint("actions:ActLater", "/later", jobs=True)
+    later = endpoint("actions:ActLater", "/later", jobs=True, sync_to_job_after_s=0.3)
     endpoints = {"square": square(jobs=True), "act": act(jobs=True), "later": later, "now": square("/now")}
     path = config(tmp_path_factory.mktemp("client"), endpoints, jobs={"max_attempts": 1})
     with serving(path, wait_ready=False) as running:
@@ -43,6 +43,11 @@ def test_a_call_and_a_job_have_the_same_answer(client: Client) -> None:
     job = client.submit("/square", Number(x=3), start_within_s=60, cancel_after_s=60)
     assert client.result(job.id, PATIENCE_S).content == called.content
     assert client.job(job.id).has_ended
+
+
+def test_a_call_that_becomes_a_job_is_waited_for(client: Client) -> None:
+    """The service answers 202 after a while; the caller sees the answer."""
+    assert client.call("/later", {"do": "wait", "seconds": 0.6}).json()["value"] == "late"
 
 
 def test_a_key_is_one_job(client: Client) -> None:

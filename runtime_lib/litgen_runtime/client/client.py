@@ -68,7 +68,7 @@ class Client:
             time.sleep(_LOOK_S)
 
     def call(self, path: str, body: object, *, content_type: str | None = None, is_repeatable: bool = False) -> Answer:
-        """Ask an endpoint and wait for its answer.
+        """Ask an endpoint and wait for its answer, also where the service makes a job of a call that takes long.
 
         Args:
             path: the endpoint's, such as ``/embed``.
@@ -81,7 +81,8 @@ class Client:
             Unreachable: there is none.
         """
         content, media_type = _encoded(body, content_type)
-        return self._ask("POST", path, content, {"Content-Type": media_type}, is_repeatable=is_repeatable)
+        answer = self._ask("POST", path, content, {"Content-Type": media_type}, is_repeatable=is_repeatable)
+        return self.result(Job.of(answer.json()).id) if answer.status == 202 else answer
 
     def submit(
         self,
