@@ -53,7 +53,7 @@ class Example:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.folder / name, target)
         subprocess.run(  # noqa: S603 - a fixed program and a file of this folder
-            ["git", "apply", str(self.patch)],  # noqa: S607 - whichever git is on the PATH
+            ["git", "apply", "--allow-empty", str(self.patch)],  # noqa: S607 - whichever git is on the PATH
             cwd=project,
             env={**os.environ, "GIT_CEILING_DIRECTORIES": str(project.parent)},
             check=True,

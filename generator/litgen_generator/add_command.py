@@ -1,13 +1,13 @@
 """`litgen add-endpoint`: what was given and asked, made into a wish."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from litgen_generator import change_command
 from litgen_generator.answers import sources
 from litgen_generator.answers.asked import asked_by
-from litgen_generator.answers.model import Endpoint
+from litgen_generator.answers.model import Endpoint, is_moot
 from litgen_generator.change import wishes
 from litgen_generator.change.engine import Wish
 from litgen_generator.change.project import Project
@@ -50,6 +50,7 @@ def _given(name: str | None, endpoints: Sequence[str], answers_file: Path | None
 
 def _wish(project: Project, added: list[dict[str, Any]], name: str | None, *, asks: bool) -> Wish:
     own, in_full = project.template, project.tag == current().tag
+    besides: list[sources.Setting] = []
     if not in_full and added:
         given_keys = [sources.Setting("", key, value) for each in added for key, value in each.items()]
         wishes.refuse_unknown(
@@ -62,10 +63,24 @@ def _wish(project: Project, added: list[dict[str, Any]], name: str | None, *, as
         from litgen_generator import wizard
 
         given = added[0] if added else {}
-        added = [wizard.ask_endpoint(given, project.answers["endpoints"], None if in_full else asked_by(own))]
+        known = None if in_full else asked_by(own)
+        added = [wizard.ask_endpoint(given, project.answers["endpoints"], known)]
+        besides = _asked_besides(project.answers, added) if known is None else []
     names = " ".join(str(each.get("name")) for each in added)
     return Wish(
         f"litgen add-endpoint {names}",
         own,
-        lambda answers: wishes.with_endpoints(answers, added, in_full=in_full),
+        lambda answers: wishes.with_settings(
+            wishes.with_endpoints(answers, added, in_full=in_full), besides, judge=False
+        ),
     )
+
+
+def _asked_besides(answers: Mapping[str, Any], added: Sequence[Mapping[str, Any]]) -> list[sources.Setting]:
+    """The answer about the whole service that was moot without the new endpoint: webhooks, where it takes jobs."""
+    whole = {**answers, "endpoints": [*answers["endpoints"], *added]}
+    if not is_moot("webhooks", answers) or is_moot("webhooks", whole):
+        return []
+    from litgen_generator import wizard
+
+    return [sources.Setting(None, "webhooks", wizard.ask(whole, ["webhooks"])["webhooks"])]

@@ -65,6 +65,7 @@ def command() -> None:
 @click.option("--description", metavar="TEXT", help=SERVICE["description"])
 @click.option("--endpoint", "endpoints", multiple=True, metavar="KEY=VALUE,...", help="An endpoint; once for each.")
 @click.option("--api-keys/--no-api-keys", default=None, help=SERVICE["api_keys"])
+@click.option("--webhooks/--no-webhooks", default=None, help=SERVICE["webhooks"])
 @click.option("--shutdown-api/--no-shutdown-api", default=None, help=SERVICE["shutdown_api"])
 @click.option("--drain-timeout-s", metavar="SECONDS", help=SERVICE["drain_timeout_s"])
 @click.option("--python-version", metavar="X.Y", help=SERVICE["python_version"])

@@ -12,7 +12,7 @@ import click
 
 from litgen_generator import wizard
 from litgen_generator.answers import sources
-from litgen_generator.answers.model import Answers
+from litgen_generator.answers.model import MOOT, Answers, is_moot
 from litgen_generator.answers.problems import parsed
 from litgen_generator.answers.questions import EXAMPLE_NAME
 from litgen_generator.creation import Created, Order, check_target, create, preview
@@ -24,6 +24,7 @@ FLAGS = {
     "description": "--description",
     "endpoints": "--endpoint",
     "api_keys": "--api-keys or --no-api-keys",
+    "webhooks": "--webhooks or --no-webhooks",
     "shutdown_api": "--shutdown-api or --no-shutdown-api",
     "drain_timeout_s": "--drain-timeout-s",
     "python_version": "--python-version",
@@ -101,7 +102,9 @@ def _missing(request: Request) -> list[str]:
     return [
         key
         for key, field in Answers.model_fields.items()
-        if key not in request.given and (field.is_required() or not request.defaults)
+        if key not in request.given
+        and (field.is_required() or not request.defaults)
+        and not is_moot(key, request.given)
     ]
 
 
@@ -127,6 +130,8 @@ def _report(order: Order, created: Created) -> str:
             "Git knows no name for you, so the commit is by litgen; set one with git config --global user.name "
             "and user.email, then: git commit --amend --reset-author --no-edit"
         )
+    if order.answers.webhooks and is_moot("webhooks", order.answers.plain()):
+        lines.append(MOOT)
     lines += ["", "Next:"]
     if order.target != Path.cwd():
         lines.append(f"  cd {shlex.quote(os.path.relpath(order.target))}")

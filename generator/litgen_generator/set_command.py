@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from litgen_generator import change_command
 from litgen_generator.answers import sources
 from litgen_generator.answers.asked import asked_by
-from litgen_generator.answers.model import Answers, Endpoint
+from litgen_generator.answers.model import MOOT, Answers, Endpoint, is_moot
 from litgen_generator.change import wishes
 from litgen_generator.change.engine import Wish
 from litgen_generator.change.project import Project
@@ -37,6 +37,9 @@ def _wish(project: Project, settings: Sequence[str], given: Sequence[sources.Set
         wishes.refuse_unknown(given, asked_by(project.template), project.tag)
     for sentence in _taken_back(given):
         manner.say(sentence)
+    asked_for = sources.Setting(None, "webhooks", True)
+    if asked_for in given and is_moot("webhooks", wishes.with_settings(project.answers, given, judge=False)):
+        manner.say(MOOT)
     return Wish(
         f"litgen set {' '.join(settings)}", project.template, lambda answers: wishes.with_settings(answers, given)
     )

@@ -87,4 +87,4 @@ def _asked(answers: Mapping[str, Any], given: Sequence[sources.Setting]) -> list
     from litgen_generator import wizard
 
     answered = wizard.ask(answers, keys)
-    return [sources.Setting(None, key, answered[key]) for key in keys]
+    return [sources.Setting(None, key, answered[key]) for key in keys if key in answered]

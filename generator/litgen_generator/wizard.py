@@ -18,6 +18,7 @@ from litgen_generator.answers.model import (
     DEFAULT_RESPONSE_TYPE,
     Answers,
     Endpoint,
+    is_moot,
 )
 from litgen_generator.answers.problems import Told, problems
 from litgen_generator.answers.questions import EXAMPLE_NAME
@@ -39,7 +40,7 @@ _UNLESS_GIVEN: Mapping[str, Any] = {
 
 
 def ask(given: Mapping[str, Any], missing: Sequence[str]) -> dict[str, Any]:
-    """Ask what is missing and add it to what was given.
+    """Ask what is missing and add it to what was given; what another answer makes moot is not asked.
 
     Args:
         given: Answers that are known to be good.
@@ -50,6 +51,8 @@ def ask(given: Mapping[str, Any], missing: Sequence[str]) -> dict[str, Any]:
     """
     answers = {**given}
     for key in missing:
+        if is_moot(key, answers):
+            continue
         field = Answers.model_fields[key]
         if key == "endpoints":
             answers[key] = _ask_endpoints()
@@ -120,6 +123,8 @@ def _is_settled(key: str, endpoint: Mapping[str, Any]) -> bool:
             return bool(endpoint["kind"] != "batch")
         case "max_streams":
             return bool(endpoint["kind"] != "stream")
+        case "jobs":
+            return bool(endpoint["kind"] == "stream")
         case _:
             return False
 

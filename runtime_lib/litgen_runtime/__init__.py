@@ -12,11 +12,13 @@ from litgen_runtime.errors import HTTPError
 from litgen_runtime.upload import Upload
 
 if TYPE_CHECKING:
+    from litgen_runtime.client.client import Client
     from litgen_runtime.service import Service
     from litgen_runtime.webhooks.signing import WebhookRejected, verify_webhook
 
 __all__ = [
     "BatchEndpoint",
+    "Client",
     "Endpoint",
     "HTTPError",
     "Service",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
+    "Client": "litgen_runtime.client.client",
     "Service": "litgen_runtime.service",
     "WebhookRejected": "litgen_runtime.webhooks.signing",
     "verify_webhook": "litgen_runtime.webhooks.signing",

@@ -110,6 +110,7 @@ def running_service(
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
     wait_ready: bool = True,
+    own_store: bool = False,
 ) -> Iterator[ServiceProcess]:
     """Start a service, wait until it is ready, give it, and drain it in the end.
 
@@ -118,6 +119,7 @@ def running_service(
         env: variables on top of this process's.
         cwd: the folder to start it in; the current one if not given.
         wait_ready: False to watch it load.
+        own_store: whether its jobs go to a folder of this run, which ends with it, instead of ``jobs.store``.
 
     Raises:
         RuntimeError: it did not become ready; the message holds its log.
@@ -126,11 +128,12 @@ def running_service(
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="litgen-service-"))
         log_path = Path(folder) / "log"
+        store = {"LITGEN__JOBS__STORE": f"sqlite:///{folder}/var/jobs.db"} if own_store else {}
         log_file = stack.enter_context(log_path.open("wb"))
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
             [sys.executable, "-m", "litgen_runtime", "serve", "--config", str(config), "--fd", str(listener.fileno())],
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **store, **(env or {})},
             stderr=log_file,
             pass_fds=[listener.fileno()],
         )
@@ -143,3 +146,20 @@ def running_service(
             yield service
         finally:
             service.stop()
+
+
+def webhooks_to(port: int, secret: str) -> dict[str, str]:
+    """Return the variables under which a service may tell a receiver on this machine, and nobody else.
+
+    Args:
+        port: where the receiver listens.
+        secret: what webhooks are signed with.
+    """
+    return {
+        "WEBHOOK_SECRETS": secret,
+        "LITGEN__WEBHOOKS__SECRETS": "env:WEBHOOK_SECRETS",
+        "LITGEN__WEBHOOKS__ALLOW_HOSTS": '["127.0.0.1"]',
+        "LITGEN__WEBHOOKS__ALLOW_HTTP": "true",
+        "LITGEN__WEBHOOKS__ALLOW_PRIVATE": "true",
+        "LITGEN__WEBHOOKS__PORTS": f"[{port}]",
+    }

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from litgen_generator.answers.texts import ENDPOINT
+from litgen_generator.answers.texts import ENDPOINT, SERVICE
 from tests.e2e.changing import Owner
 from tests.e2e.conftest import Workplace
 from tests.e2e.test_wizard import CTRL_C, ENTER, Terminal
@@ -226,6 +226,11 @@ def test_on_a_terminal(workplace: Workplace, owner: Owner, answer: str) -> None:
     for key in ("workers_per_device", "max_batch_size", "max_wait_s", "timeout_s", "run_limit_s", "queue_max_size"):
         terminal.asks(key, ENDPOINT)
         terminal.child.send(ENTER)
+    terminal.asks("jobs", ENDPOINT)
+    terminal.child.send("y")
+    terminal.asks("webhooks", SERVICE)
+    terminal.child.send("y")
+    terminal.sees("examples/receiver.py")
     terminal.sees("src/svc/endpoints/third/model.py")
     terminal.sees("Write it?")
     assert owner.git("status", "--porcelain") == ""

@@ -109,6 +109,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.types("2.5", wrong="0", told="endpoints[0].run_limit_s is 0")
     terminal.asks("queue_max_size", ENDPOINT)
     terminal.types("16", wrong="1.5", told="endpoints[0].queue_max_size is 1.5")
+    terminal.asks("jobs", ENDPOINT)
+    terminal.child.send("qy")
     terminal.sees("Add another endpoint?")
     terminal.child.send("y")
     terminal.sees("Endpoint 2")
@@ -137,6 +139,8 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
     terminal.sees("Add another endpoint?")
     terminal.child.send("n")
     terminal.asks("api_keys", SERVICE)
+    terminal.child.send("qy")
+    terminal.asks("webhooks", SERVICE)
     terminal.child.send("qy")
     terminal.asks("shutdown_api", SERVICE)
     terminal.child.send("qy")
@@ -176,6 +180,7 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
                 "timeout_s": False,
                 "run_limit_s": 2.5,
                 "queue_max_size": 16,
+                "jobs": True,
             },
             {
                 "name": "rerank",
@@ -189,9 +194,11 @@ def test_every_question_with_a_wrong_answer_first(workplace: Workplace, terminal
                 "max_streams": 8,
                 "timeout_s": 30.0,
                 "queue_max_size": 1024,
+                "jobs": False,
             },
         ],
         "api_keys": True,
+        "webhooks": True,
         "shutdown_api": True,
         "drain_timeout_s": 5.0,
         "python_version": "3.12",

@@ -16,7 +16,12 @@ ANSWERS: tuple[Mapping[str, Any], ...] = (
     {"service_name": "my-svc", "endpoints": [{"name": "embed"}, _PYTHON]},
     {"service_name": "my-svc", "endpoints": [_PYTHON], "deployment": "docker", "shutdown_api": True},
     {"service_name": "x", "endpoints": [_PYTHON, {"name": "says", "framework": "python", "kind": "stream"}]},
-    {"service_name": "x", "endpoints": [{**_PYTHON, "kind": "batch", "input": "upload"}], "ci": "none"},
+    {
+        "service_name": "x",
+        "endpoints": [{**_PYTHON, "kind": "batch", "input": "upload", "jobs": True}],
+        "ci": "none",
+        "webhooks": True,
+    },
 )
 """What projects are made from; few, so that renders are shared."""
 
@@ -32,8 +37,15 @@ SETTINGS = (
     ("rank.queue_max_size=7",),
     ("service_name=renamed",),
     ("rank.framework=torch",),
+    ("rank.jobs=true",),
+    ("rank.jobs=false", "webhooks=false"),
+    ("rank.jobs=true", "webhooks=true"),
 )
-ENDPOINTS = ("name=added,framework=python", "name=added,kind=single", "name=says_2,kind=stream,framework=python")
+ENDPOINTS = (
+    "name=added,framework=python",
+    "name=added,kind=single,jobs=true",
+    "name=says_2,kind=stream,framework=python",
+)
 
 NAMES = (
     "plain.txt",
@@ -84,7 +96,12 @@ _TOML = ("value",) * 4 + (
     *("remove key", "remove table", "inline", "quote", "rename endpoint", "broken"),
 )
 _HARMLESS_TOML = ("value", "value", "comment", "remark", "reorder", "inline", "quote")
-_KEYS = ("service.max_connections=100", "endpoints.rank.run_limit_s=20", "endpoints.rank.repeatable=false")
+_KEYS = (
+    "service.max_connections=100",
+    "endpoints.rank.run_limit_s=20",
+    "endpoints.rank.repeatable=false",
+    "endpoints.rank.jobs=true",
+)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ VALUES = {
     "max_wait_s": ("0.01", "1e-3"),
     "max_json_bytes": ('"20MB"',),
     "path": ('"/own/path"',),
+    "jobs": ("false",),
+    "keep_s": ("3_600",),
+    "secrets": ('"file:secrets"', "false"),
 }
 """What an owner may set, in TOML's words, good for every version; few, so that renders are shared."""
 

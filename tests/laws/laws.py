@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from litgen_generator.answers.asked import asked_by
+from litgen_generator.answers.asked import Asked, asked_by
 from litgen_generator.answers.model import Answers, Endpoint
 from litgen_generator.change.merge import is_owned
 from litgen_generator.change.project import SETTINGS
@@ -157,7 +157,7 @@ def what_the_owner_edited_stays(case: Case) -> Iterator[str]:
 def by_hand_is_as_by_command(case: Case) -> Iterator[str]:
     """Choices made in service.toml by hand + update = new with these choices: derived files follow."""
     project = case.made(case.answers)
-    there = _with_own_choices(answers_of(project))
+    there = _with_own_choices(answers_of(project), asked_by(case.old))
     chosen = case.shop.render(case.old, there) / SETTINGS
     (project / SETTINGS).write_bytes(chosen.read_bytes())
     yield from _failed(_update(case, project))
@@ -222,13 +222,16 @@ def _all_told(endpoint: Row) -> Row:
     return {"kind": Endpoint.model_fields["kind"].default, **endpoint}
 
 
-def _with_own_choices(answers: Row) -> Row:
-    """The answers with what an owner may well change in service.toml."""
+def _with_own_choices(answers: Row, known: Asked) -> Row:
+    """The answers with what an owner may well change in service.toml, as far as the version knows it."""
     first, *rest = answers["endpoints"]
+    is_later = "jobs" in known.endpoint and first.get("kind") != "stream"
+    later = {"jobs": not first.get("jobs")} if is_later else {}
     return {
         **answers,
+        **({"webhooks": bool(later["jobs"])} if later else {}),
         "drain_timeout_s": 120.0,
-        "endpoints": [{**first, "timeout_s": 7.5, "devices": "cpu", "workers_per_device": 2}, *rest],
+        "endpoints": [{**first, "timeout_s": 7.5, "devices": "cpu", "workers_per_device": 2, **later}, *rest],
     }
 
 

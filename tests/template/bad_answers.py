@@ -94,6 +94,7 @@ SERVICE = [
     *(service("endpoints", value, "a list with at least one endpoint") for value in NO_LISTS),
     *(Bad({"endpoints": [value]}, "endpoints[0]", "a mapping of keys") for value in (None, 3, "embed", ["embed"])),
     *(service("api_keys", value, "true or false") for value in NO_SWITCHES),
+    *(service("webhooks", value, "true or false") for value in NO_SWITCHES),
     *(service("shutdown_api", value, "true or false") for value in NO_SWITCHES),
     *(service("drain_timeout_s", value, "seconds from 0 to 3600") for value in BAD_SECONDS),
     *(service("python_version", value, '"3.11", "3.12", "3.13", "3.14"') for value in ("", "3.10", "3", "3.11.2")),
@@ -167,6 +168,8 @@ ENDPOINT = [
     endpoint("less than timeout_s, which is 0.001", key="max_wait_s", timeout_s=0.001),
     *(endpoint("or null for as many as timeout_s", run_limit_s=value) for value in NO_RUN_LIMITS),
     *(endpoint("1 to 1000000", queue_max_size=value) for value in (0, 1_000_001, 2.5, "many", True, None)),
+    *(endpoint("true or false", jobs=value) for value in NO_SWITCHES),
+    endpoint('kind is "stream"', key="jobs", jobs=True, kind="stream"),
     *(
         Bad({"endpoints": [{"name": "embed", key: 1}]}, f"endpoints[0].{key}", "no such key")
         for key in ("bath", "Name", "class_name", "repeatable")
@@ -194,6 +197,7 @@ ONLY_LITGEN = [
 COMPUTED = [
     ("package_name", "evil"),
     ("resolved_endpoints", "[]"),
+    ("takes_jobs", True),
     ("runtime_version", "9.9"),
     ("termination_grace_s", 1),
     ("uses_torch", True),

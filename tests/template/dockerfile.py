@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.template.rendering import environment
 
 _MOVED = re.compile(r"(?<![\w.$}/:])/(app|tmp|usr/local)(?![\w.])")
-_FAKES = ("useradd",)
+_FAKES = ("useradd", "chown")
 _LEFT_OUT = ("UV_CACHE_DIR", "UV_COMPILE_BYTECODE")
 
 

@@ -22,6 +22,7 @@ _SERVICE: dict[str, Sequence[Any]] = {
         "Größe 文字 🦊 → naïve; x" + " and so on" * 17,
     ],
     "api_keys": [False, True],
+    "webhooks": [False, True],
     "shutdown_api": [False, True],
     "drain_timeout_s": [0, 0.25, 30.0, 3600],
     "python_version": ["3.11", "3.12", "3.13", "3.14"],
@@ -46,6 +47,7 @@ _ENDPOINT: dict[str, Sequence[Any]] = {
     "timeout_s": [30.0, 0.5, False, -1, 86400],
     "run_limit_s": [None, 0.5, False, -1, 86400],
     "queue_max_size": [1024, 1, 1_000_000],
+    "jobs": [False, True],
 }
 _BOOTED: dict[str, Sequence[Any]] = {
     "service_name": ["my-service", LONG_SERVICE],
@@ -60,12 +62,16 @@ _BOOTED: dict[str, Sequence[Any]] = {
     "run_limit_s": [None, 20],
     "queue_max_size": [1024, 1],
     "api_keys": [False, True],
+    "jobs": [False, True],
+    "webhooks": [False, True],
     "shutdown_api": [False, True],
     "others": [0, 2],
 }
 _CHANGED: dict[str, Sequence[Any]] = {
     "service_name": ["my-service", "x"],
     "api_keys": [False, True],
+    "jobs": [False, True],
+    "webhooks": [False, True],
     "shutdown_api": [False, True],
     "drain_timeout_s": [30.0, 0.25],
     "deployment": ["kubernetes", "docker", "none"],
@@ -149,6 +155,7 @@ def _is_allowed(row: Mapping[str, Any]) -> bool:
         (kind != "batch" and (row.get("max_batch_size") is not None or row.get("max_wait_s") is not None))
         or (kind != "stream" and row.get("max_streams") is not None)
         or (kind == "stream" and row.get("output") == "bytes")
+        or (kind == "stream" and row.get("jobs"))
         or (row.get("output") != "bytes" and row.get("response_type") is not None)
         or (row.get("devices") in ("cpu", "mps") and share is not None)
         or (share is not None and share * row.get("workers_per_device", 1) > 1)

@@ -21,7 +21,7 @@ ROWS: list[matrix.Row] = [
     },
     {
         "service_name": "tiny",
-        "endpoints": [{"name": "embed", "framework": "python", "kind": "single"}],
+        "endpoints": [{"name": "embed", "framework": "python", "kind": "single", "jobs": True}],
         "deployment": "docker",
     },
 ]
@@ -43,7 +43,7 @@ def test_an_image_builds_starts_is_healthy_and_drains(i: int, shared_folder: Pat
 
     assert int(image.says["USER"]) != 0
     assert image.says["STOPSIGNAL"] == "SIGTERM"
-    assert sorted(path.name for path in image.workdir.iterdir()) == [".venv", "service.toml"]
+    assert sorted(path.name for path in image.workdir.iterdir()) == [".venv", "service.toml", *(["var"] if i else [])]
     env = {**image.env, "PYTHONDONTWRITEBYTECODE": "1"}
     command, health = image.words("CMD"), image.words("HEALTHCHECK")
     assert command[0] == moved(f"/app/.venv/bin/{render.answers['service_name']}", image.root)
@@ -52,6 +52,7 @@ def test_an_image_builds_starts_is_healthy_and_drains(i: int, shared_folder: Pat
         assert service.url.endswith(f":{port}")
         assert subprocess.run(health, env=environment(env), check=False).returncode == 0
         assert httpx.post(f"{service.url}/embed", json={"text": "a quick brown fox"}).status_code == 200
+        assert (image.workdir / "var" / "jobs.db").exists() == bool(i)
         assert service.terminate() == 0
 
 

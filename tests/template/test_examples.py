@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EXAMPLES = [pytest.param(example, id=name, marks=pytest.mark.xdist_group(name)) for name, example in examples().items()]
 MAX_WEIGHTS_BYTES = 2_000_000
+KEYS = {"SHUTDOWN_API_KEY": "x" * 32, "WEBHOOK_SECRETS": "whsec_" + "A" * 32}
 
 
 @pytest.fixture(scope="module", params=EXAMPLES)
@@ -40,18 +41,21 @@ def test_an_example_is_what_litgen_renders_now(example: Example, tmp_path: Path)
     assert "".join(golden.differences(example, tmp_path)) == ""
 
 
-def test_an_example_passes_its_own_checks(project: Path) -> None:
+def test_an_example_passes_its_own_checks(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`make check`: its lint, its types and its tests, with the real model and real input."""
-    said = run("make", "check", cwd=project, env={"HF_HUB_OFFLINE": "1"})
+    types = tmp_path_factory.getbasetemp() / "types"  # of torch above all, which the next example knows then
+    said = run("make", "check", cwd=project, env={"HF_HUB_OFFLINE": "1", "MYPY_CACHE_DIR": str(types)})
     assert re.search(r"=+ \d+ passed in ", said)
 
 
 def test_an_example_answers_its_readme(project: Path, example: Example, tmp_path: Path) -> None:
     """Every curl line of its README is answered."""
+    if example.name == "summaries":
+        pytest.skip("its own tests ask just that")
     run("make", ".venv/installed", cwd=project)
     lines = predictions((project / "README.md").read_text())
     command = (project / ".venv/bin" / example.name, "serve", "--host", "127.0.0.1", "--port", "0")
-    with started(*command, cwd=project, log_path=tmp_path / "log", env={"SHUTDOWN_API_KEY": "x" * 32}) as service:
+    with started(*command, cwd=project, log_path=tmp_path / "log", env=KEYS) as service:
         for line in lines:
             assert sent(line, service.url, project).status_code == httpx.codes.OK
         assert service.terminate() == 0

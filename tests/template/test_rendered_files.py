@@ -36,6 +36,7 @@ BASE = "deploy/kubernetes/base"
 KUBERNETES = ["deploy/kubernetes/kustomization.yaml"]
 KUBERNETES += [f"{BASE}/{name}.yaml" for name in ("deployment", "kustomization", "service")]
 WORKFLOW = [".github/workflows/ci.yml"]
+JOBS = ["examples/client.py", "tests/test_jobs.py"]
 
 
 def judge(name: str) -> Path:
@@ -57,6 +58,26 @@ def deployment(render: Render) -> dict[str, Any]:
     return pod
 
 
+def takes_jobs(render: Render) -> bool:
+    """Whether an endpoint takes jobs."""
+    return any(endpoint.get("jobs") for endpoint in render.answers["endpoints"])
+
+
+def sends_webhooks(render: Render) -> bool:
+    """Whether somebody can be told of jobs."""
+    return takes_jobs(render) and bool(render.answers.get("webhooks"))
+
+
+def secrets_of(render: Render) -> list[str]:
+    """The variables that hold secrets."""
+    known = {
+        "API_KEYS": render.answers["api_keys"],
+        "WEBHOOK_SECRETS": sends_webhooks(render),
+        "SHUTDOWN_API_KEY": render.answers["shutdown_api"],
+    }
+    return [name for name, is_wanted in known.items() if is_wanted]
+
+
 def has_schemas(endpoint: Row) -> bool:
     """Whether an endpoint's request or response is JSON, and so has a model."""
     return "json" in (endpoint.get("input", "json"), endpoint.get("output", "json"))
@@ -73,12 +94,15 @@ def test_each_choice_has_its_files_and_no_others(renders: list[Render]) -> None:
             *(DOCKER if each.answers.get("deployment") != "none" else []),
             *(KUBERNETES if each.answers.get("deployment", "kubernetes") == "kubernetes" else []),
             *(WORKFLOW if each.answers.get("ci", "github") == "github" else []),
-            *([".env.example"] if each.answers["shutdown_api"] or each.answers["api_keys"] else []),
+            *([".env.example"] if secrets_of(each) else []),
             *(f"{source}/{name}" for name in ("__init__.py", "py.typed", "endpoints/__init__.py")),
             *(f"{source}/endpoints/{n}/{f}.py" for n in names for f in ("__init__", "model")),
             *(f"{source}/endpoints/{e['name']}/schemas.py" for e in each.answers["endpoints"] if has_schemas(e)),
             *(f"tests/endpoints/test_{name}.py" for name in names),
             *(["tests/test_keys.py"] if each.answers["api_keys"] else []),
+            *(JOBS if takes_jobs(each) else []),
+            *(["examples/receiver.py"] if sends_webhooks(each) else []),
+            *([f"{BASE}/volume.yaml"] if takes_jobs(each) and each.file("deploy").exists() else []),
             f"vendor/{wheel}",
         }
         files = {path.relative_to(each.folder).as_posix() for path in each.folder.rglob("*") if path.is_file()}
@@ -104,6 +128,8 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
         settings = load(each.file("service.toml"), environ={})
         assert settings.shutdown.api == each.answers["shutdown_api"]
         assert settings.auth.keys == ("env:API_KEYS" if each.answers["api_keys"] else False)
+        assert settings.webhooks.secrets == ("env:WEBHOOK_SECRETS" if sends_webhooks(each) else False)
+        assert ("jobs" in tomllib.loads(each.text("service.toml"))) == takes_jobs(each)
         assert settings.shutdown.drain_timeout_s == each.answers.get("drain_timeout_s", 30.0)
         for answer in each.answers["endpoints"]:
             endpoint = settings.endpoints[answer["name"]]
@@ -119,6 +145,7 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
             assert endpoint.workers.per_device == answer.get("workers_per_device", 1)
             assert endpoint.workers.gpu_memory_fraction == answer.get("gpu_memory_fraction")
             assert endpoint.queue.max_size == answer.get("queue_max_size", 1024)
+            assert endpoint.jobs == answer.get("jobs", False)
             assert (endpoint.batching is None) == (answer.get("kind", "batch") != "batch")
             assert (endpoint.streaming is None) == (answer.get("kind", "batch") != "stream")
             if endpoint.batching:
@@ -187,10 +214,34 @@ def test_large_bodies_have_a_folder_of_their_own(renders: list[Render]) -> None:
             pod = deployment(each)
             env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
             paths = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
-            sizes = {volume["name"]: volume["emptyDir"].get("sizeLimit") for volume in pod["volumes"]}
+            sizes = {volume["name"]: volume.get("emptyDir", {}).get("sizeLimit") for volume in pod["volumes"]}
             assert paths.keys() == sizes.keys()
             assert env.get("TMPDIR") == paths.get("bodies") == ("/var/tmp" if endpoints else None)
             assert sizes.get("bodies") == (f"{len(endpoints)}Gi" if endpoints else None)
+
+
+def test_what_jobs_keep_outlasts_the_container(renders: list[Render]) -> None:
+    """A folder of the service's own in a volume, for one container at a time; without jobs there is none."""
+    for each in renders:
+        if each.file("compose.yaml").exists():
+            compose = yaml.safe_load(each.text("compose.yaml"))
+            service = compose["services"][each.answers["service_name"]]
+            assert service.get("volumes") == (["jobs:/app/var"] if takes_jobs(each) else None)
+            assert compose.get("volumes") == ({"jobs": None} if takes_jobs(each) else None)
+            assert ("chown 10001:10001 var" in each.text("Dockerfile")) == takes_jobs(each)
+        if each.file("deploy").exists():
+            document = yaml.safe_load(each.text(f"{BASE}/deployment.yaml"))["spec"]
+            pod = deployment(each)
+            claims = [volume["persistentVolumeClaim"] for volume in pod["volumes"] if volume["name"] == "jobs"]
+            mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+            assert (document["strategy"] == {"type": "Recreate"}) == takes_jobs(each)
+            assert mounts.get("jobs") == ("/app/var" if takes_jobs(each) else None)
+            assert pod["securityContext"].get("fsGroup") == (10001 if takes_jobs(each) else None)
+            assert document["replicas"] == 1
+            if takes_jobs(each):
+                volume = yaml.safe_load(each.text(f"{BASE}/volume.yaml"))
+                assert claims == [{"claimName": volume["metadata"]["name"]}]
+                assert volume["spec"]["accessModes"] == ["ReadWriteOnce"]
 
 
 def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(renders: list[Render]) -> None:
@@ -204,6 +255,17 @@ def test_the_readme_shows_every_endpoint_and_links_to_files_that_are_there(rende
         assert asked == [f"http://127.0.0.1:8000{path}" for path in paths]
         for target in re.findall(r"(?<!\\)\]\(([^)#]+)\)", text):
             assert each.file(target).is_file()
+
+
+def test_secrets_are_listed_where_they_are_given(renders: list[Render]) -> None:
+    """The example of .env has each of them once, without a value, and compose names them."""
+    for each in renders:
+        if secrets_of(each):
+            lines = each.text(".env.example").splitlines()
+            assert [line for line in lines if line and line[0] != "#"] == [f"{name}=" for name in secrets_of(each)]
+        if each.file("compose.yaml").exists():
+            told = f"path: .env # {', '.join(secrets_of(each))}; .env.example shows how\n"
+            assert (told in each.text("compose.yaml")) == bool(secrets_of(each))
 
 
 def test_a_pod_that_wants_a_secret_is_told_of_it_first(renders: list[Render]) -> None:
@@ -250,6 +312,7 @@ def test_pods_get_the_time_that_a_drain_needs(renders: list[Render]) -> None:
             assert env["LITGEN__SHUTDOWN__DELAY_S"] == "5"
             assert ("SHUTDOWN_API_KEY" in env) == each.answers["shutdown_api"]
             assert ("API_KEYS" in env) == each.answers["api_keys"]
+            assert ("WEBHOOK_SECRETS" in env) == sends_webhooks(each)
 
 
 def test_pods_are_probed_where_the_service_answers(renders: list[Render]) -> None:
@@ -319,7 +382,7 @@ def test_workflows_and_compose_files_fit_their_schemas(renders: list[Render], sc
     run(judge("check-jsonschema"), "--builtin-schema", schema, *every(renders, pattern), cwd=renders[0].folder)
 
 
-@pytest.mark.parametrize("name", ["deployment", "service"])
+@pytest.mark.parametrize("name", ["deployment", "service", "volume"])
 def test_manifests_fit_kubernetes(renders: list[Render], name: str) -> None:
     """Kubernetes knows every field of the manifests."""
     files = every(renders, f"{BASE}/{name}.yaml")

@@ -33,6 +33,7 @@ ALLOWED = {
     "groups": set(),
     "cores": set(),
     "testing": set(),
+    "client": {"errors"},
     "batching": set(),
     "transport": set(),
     "tracebacks": {"errors"},
@@ -56,7 +57,7 @@ ALLOWED = {
     "jobs_command": MESSAGES | {"jobs", "service"},
     "cli": CORE | {"access", "api_keys", "bench", "check", "http", "jobs_command", "service", "supervisor"},
     "__main__": {"cli"},
-    "": {"_version", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; two of these on demand
+    "": {"_version", "client", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; three on demand
 }
 
 

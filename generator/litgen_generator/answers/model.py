@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -177,6 +178,13 @@ RELATIONS = (
         fix='Remove it, or set kind to "single".',
     ),
     Relation(
+        key="jobs",
+        value="endpoint.jobs",
+        refused_if='endpoint.kind == "stream" and endpoint.jobs',
+        expected='false, since kind is "stream", whose answer is sent while it is made',
+        fix='Remove it, or set kind to "single".',
+    ),
+    Relation(
         key="response_type",
         value="endpoint.response_type",
         refused_if='endpoint.output != "bytes" and endpoint.response_type is not none',
@@ -265,6 +273,7 @@ class Endpoint(BaseModel):
     queue_max_size: Annotated[int, whole(1, 1_000_000, "Use 1024 if unsure.")] = Field(
         1024, description=ENDPOINT["queue_max_size"]
     )
+    jobs: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=ENDPOINT["jobs"])
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:
@@ -314,6 +323,7 @@ class Answers(BaseModel):
         (Endpoint(name="predict"),), description=SERVICE["endpoints"]
     )
     api_keys: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=SERVICE["api_keys"])
+    webhooks: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=SERVICE["webhooks"])
     shutdown_api: Annotated[bool, switch("Use false if unsure.")] = Field(False, description=SERVICE["shutdown_api"])
     drain_timeout_s: Annotated[float, number(0, 3600, "seconds from 0 to 3600", "Use 30.0 if unsure.")] = Field(
         30.0, description=SERVICE["drain_timeout_s"]
@@ -346,3 +356,18 @@ class Answers(BaseModel):
         if problems:
             raise Problem.error(problems)
         return self
+
+
+MOOT = "Webhooks tell of jobs, and no endpoint takes any. To have one take them: litgen set ENDPOINT.jobs=true"
+"""What is said of an answer that changes nothing yet."""
+
+
+def is_moot(key: str, answers: Mapping[str, Any]) -> bool:
+    """Whether nothing hangs on an answer about the service, given the others: webhooks tell of jobs.
+
+    Args:
+        key: The question.
+        answers: What is known so far.
+    """
+    endpoints = answers.get("endpoints")
+    return key == "webhooks" and endpoints is not None and not any(each.get("jobs") for each in endpoints)

@@ -58,6 +58,8 @@ COMPUTED = {
     "resolved_endpoints": ("json", RESOLVED_ENDPOINTS),
     "spooling": ("int", '{{ resolved_endpoints | rejectattr("input", "eq", "json") | list | length }}'),
     "uses_torch": ("bool", '{{ "torch" in resolved_endpoints | map(attribute="framework") }}'),
+    "takes_jobs": ("bool", '{{ resolved_endpoints | selectattr("jobs") | list | length > 0 }}'),
+    "sends_webhooks": ("bool", "{{ takes_jobs and webhooks }}"),
     "termination_grace_s": ("int", f'{{{{ (drain_timeout_s + {STOP_MARGIN_S}) | round(0, "ceil") | int }}}}'),
     "deploy_docker": ("bool", '{{ deployment != "none" }}'),
     "deploy_kubernetes": ("bool", '{{ deployment == "kubernetes" }}'),

@@ -8,6 +8,7 @@ SERVICE = {
     "description": "What the service does, in one line.",
     "endpoints": "The endpoints: a list, one mapping each.",
     "api_keys": "Ask clients for a key, from API_KEYS, on every endpoint.",
+    "webhooks": "Tell others by webhook what becomes of jobs, signed with secrets from WEBHOOK_SECRETS.",
     "shutdown_api": "Offer POST /shutdown, guarded by a key, to drain and stop the service over HTTP.",
     "drain_timeout_s": "Seconds that running requests get to finish when the service stops.",
     "python_version": "Python of the image and of CI, and the oldest that installs the service: 3.11 to 3.14.",
@@ -33,5 +34,6 @@ ENDPOINT = {
     "timeout_s": "Seconds from a request's arrival to its answer; false or -1 for no limit.",
     "run_limit_s": "Seconds one run may take before it is stopped; null for as many as timeout_s, false for no limit.",
     "queue_max_size": "Most requests that wait; one more is answered 503 at once.",
+    "jobs": "Take requests as jobs too, done later and never lost: Prefer: respond-async.",
 }
 """Questions about each endpoint, in the order in which they are asked."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from litgen_generator.answers.model import is_moot
 from litgen_generator.change import folding, merge, runtime_pin
 from litgen_generator.change.applying import AFTER, BEFORE, Deed, State
 from litgen_generator.change.project import ANSWERS, SETTINGS, Project, check_is_no_link
@@ -111,7 +112,7 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         if wanted != (wanted := wish.answers(folded.answers)):
             (theirs,) = _pristine([Job(wish.template, wanted)], scratch / "second")
             ours = working_tree(project.root, base, theirs)
-        start = _without_choices(base, theirs, folded)
+        start = _without_choices(base, ours, theirs, folded)
         if wish.is_update:
             strays = runtime_pin.strays(project.root, {**base, **theirs}, ours)
             start, ours = {**start, **strays}, {**ours, **strays}
@@ -142,7 +143,7 @@ def _new_questions(answers: Answers, theirs: Tree) -> Iterator[str]:
     """The questions that the template answers with their defaults, since nobody else has."""
     said = yaml.safe_load(theirs[ANSWERS].content)
     for key, value in said.items():
-        if key not in answers and not key.startswith("_"):
+        if key not in answers and not key.startswith("_") and not is_moot(key, said):
             yield f"New question {key}: {value}, its default. Another answer: litgen set {key}=…"
 
 
@@ -152,9 +153,10 @@ def _folded(answers: Answers, base: Tree, ours: Tree) -> folding.Folded:
     return folding.fold(answers, _text(base[SETTINGS]), _text(ours[SETTINGS]))
 
 
-def _without_choices(base: Tree, theirs: Tree, folded: folding.Folded) -> dict[str, Entry]:
+def _without_choices(base: Tree, ours: Tree, theirs: Tree, folded: folding.Folded) -> dict[str, Entry]:
     """The base as if the owner's choices in service.toml were the template's: then only what was asked for changes."""
-    text = folding.rebased(_text(base[SETTINGS]), _text(theirs[SETTINGS]), folded.values)
+    own = _text(ours[SETTINGS]) if SETTINGS in ours else ""
+    text = folding.rebased(_text(base[SETTINGS]), _text(theirs[SETTINGS]), folded.values, own)
     return {**base, SETTINGS: base[SETTINGS]._replace(content=text.encode())}
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple, Self
 
-from litgen_generator.answers.model import Answers, Endpoint
+from litgen_generator.answers.model import Answers, Endpoint, is_moot
 from litgen_generator.answers.problems import Told, problems
 from litgen_generator.change.toml_edit import Editor, lookup, set_value
 from litgen_generator.change.toml_text import Document, Form, Key, dotted, key_of, lines_of, literal, loads, same
 
 SERVICE: Final[Mapping[str, Key]] = {
     "api_keys": ("auth", "keys"),
+    "webhooks": ("webhooks", "secrets"),
     "shutdown_api": ("shutdown", "api"),
     "drain_timeout_s": ("shutdown", "drain_timeout_s"),
 }
@@ -32,14 +33,22 @@ ENDPOINT: Final[Mapping[str, Key]] = {
     "max_wait_s": ("batching", "max_wait_s"),
     "max_streams": ("streaming", "max_streams"),
     "queue_max_size": ("queue", "max_size"),
+    "jobs": ("jobs",),
 }
 """Where the answers about an endpoint stand in its table."""
 
 _NOT_GIVEN: Final[Mapping[str, str]] = {"run_limit_s": "auto"}
 """How service.toml spells that an answer is not given, where it can."""
 
-_API_KEYS: Final = "env:API_KEYS"
-"""How the template spells that there are keys; an owner may name another variable, or a file."""
+_SWITCHES: Final[Mapping[str, object]] = {
+    "api_keys": "env:API_KEYS",
+    "webhooks": "env:WEBHOOK_SECRETS",
+    "jobs": True,
+}
+"""How the template spells yes to what it says nothing of otherwise; an owner may keep secrets in another place."""
+
+_BROUGHT: Final = ("jobs", "webhooks")
+"""The tables that are in service.toml only where an answer asks for them."""
 
 _INPUTS = {"builtins:bytes": "bytes", "litgen_runtime:Upload": "upload"}
 _MISSING = object()
@@ -91,7 +100,7 @@ class _Edit(NamedTuple):
     @property
     def spelled(self) -> Any:
         """The value as the template would write it; None for none."""
-        return (_API_KEYS if self.value else None) if self.place.name == "api_keys" else self.value
+        return (_SWITCHES[self.place.name] if self.value else None) if self.place.name in _SWITCHES else self.value
 
 
 def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
@@ -115,6 +124,8 @@ def fold(answers: Mapping[str, Any], base_toml: str, ours_toml: str) -> Folded:
     for name, table in _tables(ours).items():
         if name not in known:
             _adopt(folded, name, table)
+    if is_moot("webhooks", folded.answers):
+        folded.values.pop(dotted(SERVICE["webhooks"]), None)  # the template has no such table: it is the owner's own
     return folded
 
 
@@ -123,7 +134,7 @@ def is_refusal(note: str) -> bool:
     return _REFUSED in note or _NOT_TAKEN in note
 
 
-def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
+def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any], ours_toml: str = "") -> str:
     """The base as if what the owner chose were the template's: then only what was asked for is a change by it.
 
     A choice that the template spells in its own way (60.0 for 60, false for -1), or fills in where the owner removed
@@ -133,6 +144,7 @@ def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
         base_toml: service.toml as the template rendered it from the stored answers.
         theirs_toml: As the template renders it now.
         values: What was folded.
+        ours_toml: As the owner has it: what stands in a table of a switch before that is on is the owner's choice.
     """
     base, theirs = Document.parse(lines_of(base_toml)), Document.parse(lines_of(theirs_toml))
     before, template = loads(base.text()), loads(theirs.text())
@@ -142,7 +154,18 @@ def rebased(base_toml: str, theirs_toml: str, values: Mapping[str, Any]) -> str:
         if now is not None and lookup(before, path) is None:
             Editor(base, theirs).add(path, now)  # with its comment, which is no change of the template's
         set_value(base, path, now if value is None or _is_alike(value, now) else value)
+    _add_written_before(base, theirs, loads(lines_of(ours_toml)))
     return Form.of(base_toml).put_on(base.text())
+
+
+def _add_written_before(base: Document, theirs: Document, ours: Mapping[str, Any]) -> None:
+    """Give the base what the template brings with a switch, where the owner has written another value already."""
+    before, template = loads(base.text()), loads(theirs.text())
+    for table in _BROUGHT:
+        for key, now in lookup(template, (table,), {}).items():
+            path = (table, key)
+            if lookup(before, path, _MISSING) is _MISSING and lookup(ours, path, _MISSING) is not _MISSING:
+                Editor(base, theirs).add(path, now)
 
 
 def _is_alike(one: Any, other: Any) -> bool:
@@ -171,12 +194,13 @@ def _edits(place: _Place, base: Mapping[str, Any], ours: Mapping[str, Any]) -> I
 
 
 def _as_answer(place: _Place, value: Any) -> Any:
-    """What a value of service.toml says to its question: for keys only whether there are any, wherever they are."""
-    if place.name != "api_keys":
+    """What a value of service.toml says to its question: of secrets only whether there are any, wherever they are."""
+    if place.name not in _SWITCHES:
         return value
     if value is _MISSING or value is False:
         return False
-    return True if isinstance(value, str) and value.startswith(("env:", "file:")) else value
+    is_source = isinstance(value, str) and value.startswith(("env:", "file:"))
+    return True if is_source and place.name != "jobs" else value
 
 
 def _fold(folded: Folded, edits: list[_Edit]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from litgen_generator.answers.model import Answers
+from litgen_generator.answers.model import Answers, is_moot
 from litgen_generator.answers.problems import parsed, problems
 from litgen_generator.errors import BadAnswersError
 
@@ -129,3 +129,19 @@ def test_the_schema_says_what_json_schema_can_say() -> None:
     assert schema["additionalProperties"] is endpoint["additionalProperties"] is False
     assert all("description" in item for item in endpoint["properties"].values())
     assert json.dumps(schema)
+
+
+def test_jobs_are_answered_at_once() -> None:
+    """A stream is sent while it is made; every other kind may be done later."""
+    assert not told_of_endpoint(jobs=True, kind="single")
+    assert told_of_endpoint(jobs=True, kind="stream")[0].startswith("endpoints[0].jobs is true; expected false")
+
+
+@pytest.mark.parametrize(
+    ("answers", "moot"),
+    [({}, False), ({"endpoints": [{"name": "a"}]}, True), ({"endpoints": [{"name": "a"}, {"jobs": True}]}, False)],
+)
+def test_webhooks_without_jobs_are_moot(answers: dict[str, Any], moot: bool) -> None:
+    """Nobody is asked about them; which is known once the endpoints are."""
+    assert is_moot("webhooks", answers) == moot
+    assert not is_moot("api_keys", answers)

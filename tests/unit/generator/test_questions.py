@@ -60,6 +60,7 @@ def test_an_endpoint_is_filled_in() -> None:
         "timeout_s": 30.0,
         "run_limit_s": None,
         "queue_max_size": 1024,
+        "jobs": False,
         "class_name": "Embed",
         "has_schemas": True,
     }
@@ -123,3 +124,13 @@ def test_torch_is_used_if_one_endpoint_uses_it(framework: str, expected: bool) -
     """What only some endpoints need is installed for all."""
     endpoints = [{"name": "a", "framework": "python"}, {"name": "b", "framework": framework}]
     assert computed("uses_torch", service_name="svc", endpoints=endpoints) is expected
+
+
+@pytest.mark.parametrize(
+    ("jobs", "webhooks", "expected"),
+    [(False, True, (False, False)), (True, False, (True, False)), (True, True, (True, True))],
+)
+def test_webhooks_tell_of_jobs(jobs: bool, webhooks: bool, expected: tuple[bool, bool]) -> None:
+    """One endpoint that takes jobs is enough, and without one there is nothing to tell."""
+    answers = {"service_name": "svc", "endpoints": [{"name": "a"}, {"name": "b", "jobs": jobs}], "webhooks": webhooks}
+    assert (computed("takes_jobs", **answers), computed("sends_webhooks", **answers)) == expected

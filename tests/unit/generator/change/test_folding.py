@@ -56,6 +56,7 @@ def test_nothing_set() -> None:
         (0, "batching.max_wait_s", "max_wait_s", 0),
         (1, "streaming.max_streams", "max_streams", 4),
         (0, "queue.max_size", "queue_max_size", 16),
+        (0, "jobs", "jobs", True),
     ],
 )
 def test_each_answer_follows(endpoint: int | None, key: str, answer: str, value: Any) -> None:
@@ -93,6 +94,31 @@ def test_keys_taken_away_by_hand() -> None:
         assert folded.values == {"auth.keys": None}
     assert folded_of({"auth.keys": False}) == (ANSWERS, [], {}, [], [])
     assert folded_of({"auth.keys": 5}).answers == ANSWERS
+
+
+def test_jobs_and_webhooks_taken_away_by_hand() -> None:
+    """Without the key, or with false in its place, the answer is no."""
+    asked = {**ANSWERS, "endpoints": [{"name": "embed", "jobs": True}], "webhooks": True}
+    for value in (None, False):
+        folded = folded_of({"endpoints.embed.jobs": value, "webhooks.secrets": value}, asked)
+        assert folded.answers == {**ANSWERS, "endpoints": [{"name": "embed", "jobs": False}], "webhooks": False}
+    assert folded_of({"webhooks.secrets": "file:secrets"}, asked) == (asked, [], {}, [], [])
+
+
+@pytest.mark.parametrize("asked", [{}, {"shutdown_api": True}])
+def test_what_is_written_of_jobs_before_there_are_any_stays(asked: dict[str, Any]) -> None:
+    """Tables that the template does not have yet are the owner's: they meet no conflict now nor when it has them."""
+    values = {"jobs.keep_s": 60.0, "webhooks.secrets": "file:secrets", "webhooks.allow_hosts": ["a.example"]}
+    for more in ({}, {"endpoints.embed.jobs": True}):
+        ours = set_values(BASE, values | more)
+        folded = fold(ANSWERS, BASE, ours)
+        theirs = rendered(**folded.answers | asked)
+        merged = merge(rebased(BASE, theirs, folded.values, ours), ours, theirs, "new")
+        assert merged.conflicts == ()
+        found = loads(lines_of(merged.text))
+        assert {**found["jobs"], "keep_s": 60.0} == found["jobs"]
+        assert {**found["webhooks"], "secrets": "file:secrets", "allow_hosts": ["a.example"]} == found["webhooks"]
+        assert ("store" in found["jobs"]) == bool(more)
 
 
 def test_a_key_removed_by_hand() -> None:

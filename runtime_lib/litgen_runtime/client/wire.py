@@ -1,0 +1,74 @@
+"""One request and what came of it. Redirects are not followed: a key goes to the service that it is for."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from litgen_runtime.client.errors import Refused, Unreachable
+from litgen_runtime.client.replies import Answer
+from litgen_runtime.client.retries import retry_after
+
+_NOT_SENT = (ConnectionRefusedError, socket.gaierror)
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+_OPENER = urllib.request.build_opener(_Straight)
+
+
+def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float) -> Answer:
+    """Make a request once.
+
+    Args:
+        method: such as ``POST``.
+        url: in full.
+        headers: by name.
+        body: None for none.
+        timeout_s: how long nothing may come, in seconds.
+
+    Raises:
+        Refused: the answer is an error, or leads elsewhere.
+        Unreachable: there is no answer.
+    """
+    request = urllib.request.Request(url, method=method, headers=dict(headers), data=body)  # noqa: S310 - http or https, as Client has made sure
+    try:
+        with _OPENER.open(request, timeout=timeout_s) as answer:
+            return Answer(answer.status, _lowered(answer.headers), answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(error) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise Unreachable(
+            f"{method} {url} has no answer: {why}. Start the service, or correct the address.",
+            was_sent=not isinstance(reason, _NOT_SENT),
+        ) from None
+
+
+def _refused(error: urllib.error.HTTPError) -> Refused:
+    try:
+        body = error.read()
+    except (OSError, http.client.HTTPException):
+        body = b""
+    try:
+        problem = json.loads(body)
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"detail": body[:200].decode(errors="replace") or str(error.reason)}
+    return Refused(error.code, problem, retry_after(error.headers.get("Retry-After"), time.time()))
+
+
+def _lowered(headers: http.client.HTTPMessage) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
