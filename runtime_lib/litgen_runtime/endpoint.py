@@ -22,7 +22,8 @@ class _Model(ABC, Generic[In, Out]):
     def cancelled(self) -> bool:
         """Whether nobody waits any more for what ``predict`` works on: clients left, or the time is over.
 
-        Long work should look now and then, and return or raise. An ``async def predict`` is cancelled instead.
+        Long work should look now and then, and return or raise: ``asyncio.CancelledError``, unless the log is to have
+        the error. An ``async def predict`` is cancelled instead.
         """
         return self._is_stopped()
 

@@ -174,9 +174,9 @@ class Forbidden(RequestError):
 
 
 class NotFound(RequestError):
-    """Nothing lives at this path."""
+    """Nothing lives at this path, or nothing has this id."""
 
-    status, code, title = 404, "not-found", "No such path"
+    status, code, title = 404, "not-found", "Not found"
 
 
 class MethodNotAllowed(RequestError):

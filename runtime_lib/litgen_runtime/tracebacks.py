@@ -6,14 +6,14 @@ import importlib
 import traceback
 from pathlib import Path
 
-from litgen_runtime.errors import SettingsError
+from litgen_runtime.errors import SettingsError, StartupError
 
 _NOT_THE_OWNERS = (str(Path(__file__).parent), str(importlib.__file__), "<frozen importlib")
 
 
 def describe(error: BaseException) -> str:
-    """Return an error with the owner's part of its traceback; a ``SettingsError`` says enough by itself."""
-    if isinstance(error, SettingsError):
+    """Return an error with the owner's part of its traceback; one of ours says enough by itself."""
+    if isinstance(error, (SettingsError, StartupError)):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     owners = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_OWNERS)]

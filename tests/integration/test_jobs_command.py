@@ -166,6 +166,7 @@ def test_with_a_key(tmp_path: Path) -> None:
         refused = jobs("list", "--url", service.url)
         assert refused.returncode == 1
         assert "401 unauthorized" in refused.stderr
+        assert "LITGEN_API_KEY" in refused.stderr
 
 
 def test_backup(path: Path, tmp_path: Path) -> None:

@@ -190,7 +190,8 @@ def test_the_command(service: Running, hub: Hub) -> None:
     listed = jobs("deliveries", service.url, job_id).splitlines()
     assert listed[0].split() == ["ID", "TYPE", "STATUS", "ATTEMPTS", "LAST", "NEXT", "IN", "URL"]
     assert listed[1].split() == [found["id"], "job.succeeded", "dead", "3", "it", "answers", "500", url]
-    assert jobs("redeliver", service.url, job_id) == f"{found['id']}: job.succeeded of {job_id} is sent again\n"
+    again = f"{found['id']}: job.succeeded of {job_id} is to be sent again; last time: it answers 500\n"
+    assert jobs("redeliver", service.url, job_id) == again
     assert delivery(service, job_id, "delivered")["attempts"] == 4
     assert jobs("redeliver", service.url, job_id) == f"{job_id}: nothing was given up\n"
     assert "404 not-found" in jobs("redeliver", service.url, f"msg_{'0' * 26}")

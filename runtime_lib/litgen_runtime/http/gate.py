@@ -11,6 +11,7 @@ from litgen_runtime.http.body import INLINE_BYTES, declared_size
 SCOPE_KEY = "litgen.gate"  # where an owner's route finds the gate; None there: auth is off
 _HOW = "Send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 _NEEDED = "A valid key is needed."
+_UNKNOWN = "This one is unknown here. Ask the service's owner for a key."
 _TWO = "Authorization and X-API-Key hold two; send one."
 
 
@@ -39,8 +40,8 @@ class Gate:
         keys = _presented(headers)
         owner = self._owner(keys)
         if owner is None:
-            more = "" if len(keys) == 1 else _TWO if keys else _HOW
-            raise _early(Unauthorized(f"{_NEEDED} {more}".rstrip(), {"WWW-Authenticate": "Bearer"}), headers)
+            more = _UNKNOWN if len(keys) == 1 else _TWO if keys else _HOW
+            raise _early(Unauthorized(f"{_NEEDED} {more}", {"WWW-Authenticate": "Bearer"}), headers)
         if self._allowed is not None and owner not in self._allowed:
             raise _early(Forbidden(f"{owner} may not use this. Ask the service's owner for a key that may."), headers)
         return owner

@@ -27,6 +27,7 @@ from litgen_runtime.jobs.store import Query
 PATH = "/v1/jobs"
 _JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
 _EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
+_CURSOR = re.compile(r"job_[0-9a-z]{26}")
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
 _LIMIT = re.compile(r"[0-9]{1,3}")
@@ -158,11 +159,14 @@ class JobsApi:
         limit = values.get("limit", "50")
         if not _LIMIT.fullmatch(limit) or not 1 <= int(limit) <= _MAX_PAGE:
             raise InvalidQuery(f"limit is {limit[:40]!r}; expected 1 to {_MAX_PAGE}.")
+        cursor = values.get("cursor")
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
+            raise InvalidQuery(f"cursor is {cursor[:40]!r}; expected the next_cursor of the page before.")
         which = Status(status) if status else None
-        query = Query(principal, which, values.get("endpoint"), values.get("cursor"), int(limit))
+        query = Query(principal, which, values.get("endpoint"), cursor, int(limit))
         jobs = await self._desk.ledger.page(query)
-        cursor = jobs[-1].id if len(jobs) == query.limit else None
-        document = {"jobs": [listed(job, scope) for job in jobs if not job.is_gone], "next_cursor": cursor}
+        last = jobs[-1].id if len(jobs) == query.limit else None
+        document = {"jobs": [listed(job, scope) for job in jobs if not job.is_gone], "next_cursor": last}
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:

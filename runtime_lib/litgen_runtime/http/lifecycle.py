@@ -133,7 +133,7 @@ class Lifecycle:
         """
         if self.refusing:
             raise Draining(
-                "The service is shutting down and takes no new requests. Retry elsewhere.",
+                "The service is shutting down and takes no new requests. Retry elsewhere, or here once it is back.",
                 {"Connection": "close", "Retry-After": "5"},
             )
         self.in_flight += 1

@@ -52,6 +52,8 @@ def preferences_of(scope: Scope) -> Preferences:
     """
     prefer = _prefer(scope)
     is_async = "respond-async" in prefer
+    if is_async and header(scope, b"webhook-events") is not None and header(scope, b"webhook-url") is None:
+        raise InvalidHeader("There is Webhook-Events and no Webhook-Url; send the URL to be called, or neither.")
     wait = prefer.get("wait") if is_async else None
     wait_s = 0.0 if wait is None else min(_seconds("Prefer: wait", wait, least=0.0), _MAX_WAIT_S)
     key = header(scope, b"idempotency-key")
@@ -111,5 +113,6 @@ def _limit(scope: Scope, name: str) -> float:
 def _seconds(name: str, text: str, least: float) -> float:
     seconds = float(text) if NUMBER.fullmatch(text) else -1.0
     if seconds < least:
-        raise InvalidHeader(f"{name} is {text[:40]!r}; expected seconds, such as 10.")
+        what = "seconds above 0" if least else "seconds"
+        raise InvalidHeader(f"{name} is {text[:40]!r}; expected {what}, such as 10.")
     return seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from litgen_runtime.errors import LitgenError
 
 _TIMEOUT_S = 30.0
 _PAGE = 100
+_KEY = "This command takes the key from the variable LITGEN_API_KEY, or from the file that --key-file names."
 
 
 class Refused(LitgenError):
@@ -107,7 +109,8 @@ class Client:
             with asking.open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            raise Refused(_words(error.code, error.read())) from None
+            advice = f" {_KEY}" if error.code == HTTPStatus.UNAUTHORIZED else ""
+            raise Refused(_words(error.code, error.read()) + advice) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise Refused(f"{self._url} does not answer: {reason}. Start the service, or give its --url.") from None

@@ -126,7 +126,8 @@ def redeliver(client: Client, ids: Sequence[str]) -> None:
         lost = _given_up(client, given) if given.startswith("job_") else [given]
         for delivery_id in lost:
             delivery = client.redeliver(delivery_id)
-            click.echo(f"{delivery_id}: {delivery['type']} of {delivery['job_id']} is sent again")
+            last = f"; last time: {delivery['last_error']}" if delivery["last_error"] else ""
+            click.echo(f"{delivery_id}: {delivery['type']} of {delivery['job_id']} is to be sent again{last}")
         if not lost:
             click.echo(f"{given}: nothing was given up")
 

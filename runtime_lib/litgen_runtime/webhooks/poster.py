@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 _MAX_ANSWER_BYTES = 65_536
 _PIECE_BYTES = 8192
-_NOT_ALLOWED = "its address is not allowed"
+_NOT_ALLOWED = "[webhooks] does not let it go there: see allow_hosts, ports, allow_http and allow_private"
 _AddrInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 

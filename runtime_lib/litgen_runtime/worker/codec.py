@@ -88,7 +88,7 @@ def failure(key: int, run_s: float, error: BaseException) -> Result:
     if isinstance(error, Stopped):
         return Result(key, DROPPED, run_s, b"")
     if not isinstance(error, RequestError) or not 400 <= error.status <= 599:
-        detail = "predict raised an error; the service's log has it under this request id."
+        detail = "predict raised an error; the service's log has it under the id of the request or job."
         error = PredictFailed(detail, log=describe(error))
     return Result(key, error.status, run_s, error.to_json())
 

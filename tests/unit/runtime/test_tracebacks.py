@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from litgen_runtime.errors import SettingsError
+from litgen_runtime.errors import SettingsError, StartupError
 from litgen_runtime.imports import resolve
 from litgen_runtime.tracebacks import describe, words_of
 
@@ -38,6 +38,7 @@ def test_owners_frames_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_settings_error_needs_no_traceback() -> None:
     """A sentence that names key, value and fix is enough."""
     assert describe(SettingsError("port is 0; fix it.")) == "port is 0; fix it."
+    assert describe(StartupError("another has the store; stop it.")) == "another has the store; stop it."
 
 
 @pytest.mark.parametrize("error", [Mute(), Worse("x")], ids=["__str__ raises", "__notes__ raises"])

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from litgen_runtime.errors import InvalidHeader
 from litgen_runtime.http.preferences import preferences_of
 
 
@@ -37,3 +38,18 @@ def test_a_long_prefer() -> None:
     for value in (b'"\\' * 30_000, b"," * 60_000, b'"",' * 20_000, b"a=" * 30_000):
         preferences_of({"headers": [(b"prefer", value)]})
     assert time.perf_counter() - began < 1.0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
+def test_a_limit_is_above_0(seconds: str) -> None:
+    """0 would be a job that never runs."""
+    with pytest.raises(InvalidHeader, match=r"^Cancel-After is .*expected seconds above 0, such as 10\.$"):
+        preferences_of({"headers": [(b"cancel-after", seconds.encode())]})
+
+
+def test_events_for_nobody() -> None:
+    """Who asks for events of a job and names no receiver has forgotten one; of a call they are ignored."""
+    events = (b"webhook-events", b"started")
+    with pytest.raises(InvalidHeader, match="no Webhook-Url"):
+        preferences_of({"headers": [(b"prefer", b"respond-async"), events]})
+    assert preferences_of({"headers": [events]}).webhook_url is None

@@ -51,7 +51,8 @@ def test_inside(host: str) -> None:
     """What leads to this machine is not connected to, however it is written, even if nobody had looked before."""
     with receiving() as receiver:
         assert attempt(f"http://{host}:{receiver.port}/", CLOSED) == Attempt(
-            error="its address is not allowed", blocked=True
+            error="[webhooks] does not let it go there: see allow_hosts, ports, allow_http and allow_private",
+            blocked=True,
         )
         assert receiver.connections == 0
 

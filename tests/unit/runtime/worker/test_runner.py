@@ -182,6 +182,19 @@ def test_stopped_async(then: type[BaseException]) -> None:
     runner.close()
 
 
+def test_stopped() -> None:
+    """A ``predict`` that has looked and stops says so with the same error, which is no failure of the owner's."""
+
+    def predict(_: Any) -> Any:
+        runner.running.cancel([1])
+        raise asyncio.CancelledError
+
+    runner = single(predict)
+    runner.running.begin([1])
+    assert [type(outcome) for outcome in runner.predict([0])] == [Stopped]
+    runner.close()
+
+
 def test_exception_in_an_items_place() -> None:
     """An exception instance in a result's place is that item's outcome alone."""
     bad = ValueError("this one")

@@ -1,5 +1,7 @@
 """POST /summarize: a long text, read page by page; short ones are answered at once, long ones are jobs."""
 
+from asyncio import CancelledError
+
 import torch
 from litgen_runtime import Endpoint, HTTPError
 
@@ -27,7 +29,7 @@ class Summarize(Endpoint[bytes, SummarizeResponse]):
         vectors = []
         for number, page in enumerate(pages, start=1):
             if self.cancelled():
-                raise RuntimeError("nobody waits for it any more")
+                raise CancelledError  # nobody waits for it any more
             vectors.append(self.minilm.embed(page))
             self.progress(number / len(pages), f"page {number} of {len(pages)}")
         shares = centrality(torch.cat(vectors))
