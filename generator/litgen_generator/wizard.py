@@ -206,4 +206,4 @@ def _ask_one(model: type[BaseModel], key: str, default: Any, judge: Judge, among
 
 def _as_text(value: Any) -> str:
     """A value as it is typed in a flag or at a question."""
-    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)

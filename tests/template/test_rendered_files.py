@@ -141,6 +141,9 @@ def test_the_service_takes_its_settings_as_they_were_answered(renders: list[Rend
             assert ("run_limit_s" in tomllib.loads(each.text("service.toml"))["endpoints"][answer["name"]]) == (
                 limit is not None
             )
+            assert ("# run_limit_s = " in each.text("service.toml")) == any(
+                other.get("jobs") and other.get("run_limit_s") is None for other in each.answers["endpoints"]
+            )
             assert endpoint.workers.devices == answer.get("devices", "auto")
             assert endpoint.workers.per_device == answer.get("workers_per_device", 1)
             assert endpoint.workers.gpu_memory_fraction == answer.get("gpu_memory_fraction")

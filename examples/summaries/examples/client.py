@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from litgen_runtime import Client
+from litgen_runtime.client import ClientError
 
 
 def main(url: str = "http://127.0.0.1:8000") -> None:
@@ -28,4 +29,7 @@ def main(url: str = "http://127.0.0.1:8000") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except ClientError as error:  # not allowed, not reached, or the job has failed: it says which, and why
+        sys.exit(str(error))
