@@ -31,5 +31,5 @@ def main(url: str = "http://127.0.0.1:8000") -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except ClientError as error:  # not allowed, not reached, or the job has failed: it says which, and why
+    except ClientError as error:  # no key, no answer, or the job has failed
         sys.exit(str(error))
