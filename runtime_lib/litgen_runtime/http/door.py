@@ -26,7 +26,9 @@ from litgen_runtime.transport.bodies import SpooledBody
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(rb"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+")
-_EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
+_EXPECTED = frozenset(  # by design, and as many as there are clients
+    {"loading", "queue-full", "draining", "webhook-url-not-checked"}
+)
 
 
 class Call(NamedTuple):

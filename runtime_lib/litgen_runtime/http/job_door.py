@@ -82,7 +82,7 @@ class JobDoor(Door):
             return await super()._serve(call, scope, receive, send)
         self._lifecycle.enter()
         try:
-            callback = await self._callbacks.wished(wishes, base_of(scope))
+            callback = await self._callbacks.wished(wishes, base_of(scope), call.principal or "")
             limit_s = inf if wishes.is_async else at_most_s
             body = await self._reader.read(receive, call.head, limit_s, scope.get("litgen.gathered"))
             wish = Wish(

@@ -189,7 +189,9 @@ def test_pages_behind_a_job_that_was_deleted(tmp_path: Path) -> None:
     bench(tmp_path, work)
 
 
-@pytest.mark.parametrize("where", ["", " AND status = 'failed'"])
+@pytest.mark.parametrize(
+    "where", ["", " AND status = 'failed'", " AND endpoint = 'a'", " AND status = 'failed' AND endpoint = 'a'"]
+)
 def test_lists_have_an_index(tmp_path: Path, where: str) -> None:
     """A page is found without a look at all the jobs that are not on it, nor at those that are gone."""
     store = SqliteStore(tmp_path / "jobs.db")
@@ -198,7 +200,9 @@ def test_lists_have_an_index(tmp_path: Path, where: str) -> None:
     (plan,) = [row[3] for row in store._connection.execute(query)]
     store.close()
     assert "USING INDEX jobs_listed" in plan
-    assert ("status=?" in plan) == bool(where)
+    assert [column for column in ("status", "endpoint") if f"{column}=?" in plan] == [
+        column for column in ("status", "endpoint") if column in where
+    ]
 
 
 def test_forms_that_are_sent_again() -> None:
