@@ -87,7 +87,7 @@ class House:
         )
 
         transport = SimpleNamespace(is_closing=lambda: False)
-        connection = SimpleNamespace(on_lost=None, transport=transport)
+        connection = SimpleNamespace(on_lost=None, transport=transport, progressed=lambda: None)
         self.connections.append(connection)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -329,6 +329,27 @@ def test_a_worker_that_dies_with_a_call_that_is_a_job(tmp_path: Path) -> None:
     lives(tmp_path, life, sync_to_job_after_s=AFTER_S)
 
 
+def test_a_large_result_that_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from its file as it is taken, not all of it at once."""
+    large = "x" * 100_000
+
+    async def life(home: House) -> None:
+        worker = FakeWorker(home.dispatcher).ready()
+        monkeypatch.setattr(home.desk.ledger, "result", None)
+        calling = home.calling(large, prefer="respond-async, wait=10", idempotency_key="a")
+        await begun(worker)
+        worker.finish()
+        reply = await calling
+        assert (reply.status, reply.body) == (200, body(large))
+        told = {"vary": "Prefer", "preference-applied": "respond-async", "content-type": "application/json"}
+        assert told.items() <= reply.headers.items()
+        again = await home.call(large, prefer="respond-async, wait=10", idempotency_key="a")
+        assert (again.body, again.headers["idempotency-replayed"]) == (reply.body, "true")
+        assert home.dispatcher.stats.answers == {200: 2}
+
+    lives(tmp_path, life)
+
+
 def test_a_key_that_is_needed(tmp_path: Path) -> None:
     """A job without one is refused; a call without one is never a job."""
 
@@ -342,6 +363,7 @@ def test_a_key_that_is_needed(tmp_path: Path) -> None:
         await home.ended(job.json["id"])
         late = await home.call()
         assert (late.status, late.json["code"]) == (504, "timeout")
+        assert home.dispatcher.stats.answers == {400: 1, 202: 1, 504: 1}
         assert len(await home.jobs()) == 1
 
     lives(tmp_path, life, sync_to_job_after_s=AFTER_S, timeout_s=2 * AFTER_S, idempotency_key="required")
