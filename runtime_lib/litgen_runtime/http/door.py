@@ -140,6 +140,7 @@ class Door:
         at_most_s = own_limit_s(call.head)
         self._lifecycle.enter()
         try:
+            self._reader.admit()
             body = await self._reader.read(receive, call.head, at_most_s, scope.get("litgen.gathered"))
             try:
                 admit(self._lifecycle, self._name)

@@ -96,6 +96,8 @@ class JobDoor(Door):
     ) -> Answer | FileAnswer:
         """Take the body in, and answer with a job, or as one does that may become one."""
         callback = await self._callbacks.wished(wishes, base_of(scope), call.principal or "")
+        if not wishes.is_async:
+            self._reader.admit()
         limit_s = inf if wishes.is_async else at_most_s
         body = await self._reader.read(receive, call.head, limit_s, scope.get("litgen.gathered"))
         wish = Wish(
