@@ -19,6 +19,10 @@ class Refused(LitgenError):
     """The service did not do it: the message says why."""
 
 
+class NotThere(Refused):
+    """The service knows nothing of it, or not any more."""
+
+
 class Client:
     """A service's jobs.
 
@@ -64,7 +68,12 @@ class Client:
         return self._document("POST", f"/v1/deliveries/{quote(delivery_id, safe='')}/redeliver")
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended."""
+        """Forget a job that has ended.
+
+        Raises:
+            NotThere: there is no such job.
+            Refused: it was not done.
+        """
         self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
 
     def jobs(self, filters: Mapping[str, str | None], limit: int | None = None) -> Iterator[dict[str, Any]]:
@@ -109,8 +118,9 @@ class Client:
             with asking.open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
+            kind = NotThere if error.code == HTTPStatus.NOT_FOUND else Refused
             advice = f" {_KEY}" if error.code == HTTPStatus.UNAUTHORIZED else ""
-            raise Refused(_words(error.code, error.read()) + advice) from None
+            raise kind(_words(error.code, error.read()) + advice) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise Refused(f"{self._url} does not answer: {reason}. Start the service, or give its --url.") from None
