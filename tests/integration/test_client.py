@@ -176,3 +176,9 @@ def test_no_proxy_sees_the_key_of_what_is_here() -> None:
             check=False,
         )
     assert done.stdout == "200\n", done.stderr
+
+
+def test_an_answer_of_somebody_else_is_told() -> None:
+    """202 without a job, as from a gateway: an error of the client's own, not of Python's JSON."""
+    with listening((202, {})) as client, pytest.raises(ClientError, match="tells of no job"):
+        client.submit("/square", b"")

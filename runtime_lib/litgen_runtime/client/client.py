@@ -82,7 +82,7 @@ class Client:
         """
         content, media_type = _encoded(body, content_type)
         answer = self._ask("POST", path, content, {"Content-Type": media_type}, is_repeatable=is_repeatable)
-        return self.result(Job.of(answer.json()).id) if answer.status == 202 else answer
+        return self.result(_told(answer).id) if answer.status == 202 else answer
 
     def submit(
         self,
@@ -129,7 +129,7 @@ class Client:
         answer = self._ask("POST", path, content, headers, is_repeatable=True)
         if answer.status != 202:
             raise ClientError(f"{path} takes no jobs and has answered the call. Set jobs = true for its endpoint.")
-        return Job.of(answer.json())
+        return _told(answer)
 
     def job(self, job_id: str, wait_s: float = 0.0) -> Job:
         """Return a job as it is now, or when it has ended.
@@ -201,11 +201,11 @@ class Client:
             if error.code != "job-finished":
                 raise
             return self.job(job_id)
-        return Job.of(answer.json())
+        return _told(answer)
 
     def _look(self, job_id: str, wait_s: float, timeout_s: float, retry_s: float) -> Job:
         path = f"/v1/jobs/{quote(job_id, safe='')}" + (f"?wait={wait_s:.3f}" if wait_s else "")
-        return Job.of(self._ask("GET", path, is_repeatable=True, timeout_s=timeout_s, retry_s=retry_s).json())
+        return _told(self._ask("GET", path, is_repeatable=True, timeout_s=timeout_s, retry_s=retry_s))
 
     def _ask(
         self,
@@ -236,6 +236,16 @@ def _encoded(body: object, content_type: str | None) -> tuple[bytes, str]:
     as_json = getattr(body, "model_dump_json", None)
     text: str = as_json() if callable(as_json) else json.dumps(body)
     return text.encode(), content_type or "application/json"
+
+
+def _told(answer: Answer) -> Job:
+    """The job that an answer is about."""
+    try:
+        return Job.of(answer.json())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ClientError(
+            f"The answer, {answer.status}, tells of no job; expected that of a service with jobs. Correct the address."
+        ) from None
 
 
 def _said(error: Refused | Unreachable) -> str:
