@@ -39,6 +39,7 @@
         ├── QueueFull              503 queue-full
         ├── StorageFull            503 storage-full
         ├── TooManyConnections     503 too-many-connections
+        ├── WebhookUrlNotChecked   503 webhook-url-not-checked
         ├── WorkerDied             503 worker-died
         ├── Draining               503 draining
         ├── DeadlineExceeded       504 timeout
@@ -307,6 +308,12 @@ class TooManyConnections(RequestError):
     """The service holds as many connections as it may."""
 
     status, code, title = 503, "too-many-connections", "Too many connections"
+
+
+class WebhookUrlNotChecked(RequestError):
+    """Too many names are being looked up; nothing is known of this one."""
+
+    status, code, title = 503, "webhook-url-not-checked", "The Webhook-Url cannot be checked now"
 
 
 class WorkerDied(RequestError):

@@ -12,13 +12,10 @@ from tests.services import act, alive, assert_problem, config, endpoint, eventua
 def test_a_service_that_is_killed_and_started_again(tmp_path: Path) -> None:
     """What was acknowledged and not done is done by the next one, whatever of the first was killed."""
     path = config(tmp_path, {"act": act(jobs=True, repeatable=True)})
-    acknowledged = {}
     with serving(path) as service:
-        for number in range(15):
-            document = {"do": "echo", "text": str(number)} if number else {"do": "sleep", "seconds": 3.0}
-            acknowledged[str(number)] = accepted(service, "/act", document)
-        first = acknowledged.pop("0")
+        first = accepted(service, "/act", {"do": "sleep", "seconds": 4.0})
         assert stands(service, first, "running")
+        acknowledged = {str(n): accepted(service, "/act", {"do": "echo", "text": str(n)}) for n in range(14)}
         service.signal(signal.SIGKILL)
         assert service.wait_exit() == -signal.SIGKILL
     with serving(path) as service:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TypeVar
 
+SHORT_S = 0.25  # runs that take no longer have jobs sent ahead, which count as begun while they wait in the worker
 _AHEAD_S = 0.004
 _MAX_AHEAD = 64
 
@@ -23,6 +24,7 @@ class Load:
     waiting: int = 0  # sent, not known to run
     running: int = 0
     patient: int = 0  # sent, not known to run, and behind all others there
+    running_patient: int = 0  # of those that run
     run_s: float = field(default=0.0)  # seconds that a batch takes, smoothed
     reserved: bool = False  # kept free for a request that has to run alone
     retired: bool = False  # gets no more requests
@@ -40,10 +42,14 @@ class Load:
         return self.waiting + self.running >= self.credit or self.held_bytes >= self.max_bytes
 
     def room(self, *, ahead: bool) -> int:
-        """Return how many patient requests it may get; ``ahead``: whether also such as cannot run at once."""
+        """Return how many patient requests it may get; ``ahead``: whether also such as have to wait for a short run."""
         if self.reserved or self.retired or self.held_bytes >= self.max_bytes:
             return 0
-        return max(0, (self.credit if ahead else self.max_size) - self.held)
+        if ahead and 0.0 < self.run_s <= SHORT_S:
+            return max(0, self.credit - self.held)
+        if self.running and self.running == self.running_patient:
+            return 0  # they would wait for a long run; beside clients' requests they fill up the next batch
+        return max(0, self.max_size - self.held)
 
     @property
     def credit(self) -> int:
@@ -71,12 +77,14 @@ class Load:
         self.waiting -= count - patient
         self.patient -= patient
         self.running += count
+        self.running_patient += patient
 
     def finish(self, size: int, run_s: float, *, started: bool, patient: bool = False) -> None:
         """One request has been answered, after ``run_s`` seconds in its batch (0: it never ran)."""
         self.held_bytes -= size
         if started:
             self.running -= 1
+            self.running_patient -= patient
         elif patient:
             self.patient -= 1
         else:

@@ -163,6 +163,7 @@ class Dispatcher:
                 self._lines[load].hold(ticket, now)
                 outgoing.setdefault(self._lines[load], []).append(ticket)
         self._ship(outgoing)
+        self._recalls.soon()
         return tickets
 
     def stop(self, ticket: Ticket) -> None:

@@ -1,6 +1,7 @@
-"""Taking back what waits behind a long run while another worker has nothing to do.
+"""Taking back what waits behind a long run: while another worker has nothing to do; jobs in any case.
 
-A worker gets what it runs next ahead of time, when nobody can know how long its present run will be.
+A worker gets what it runs next ahead of time, when nobody can know how long its present run will be. A job that it
+holds counts as begun.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping
 
-from litgen_runtime.dispatcher.assign import Load
+from litgen_runtime.dispatcher.assign import SHORT_S, Load
 from litgen_runtime.dispatcher.line import WorkerLine
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
@@ -32,15 +33,22 @@ class Recalls:
         self._due = False
 
     def soon(self) -> None:
-        """Look in a moment whether one worker has nothing to do while requests wait behind another's long run."""
-        if not self._due and len(self._lines) > 1 and uneven(self._lines.values()):
+        """Look in a moment whether jobs wait behind a long run, or others while some worker has nothing to do."""
+        lines = self._lines.values()
+        if not self._due and ((len(lines) > 1 and uneven(lines)) or any(_jobs_ahead(line) for line in lines)):
             self._due = True
             self._loop.call_later(LONG_S, self._look)
 
     def _look(self) -> None:
         self._due = False
+        now = time.monotonic()
+        for line in self._lines.values():
+            ran_s = line.ran_for(now)
+            if line.load.run_s <= SHORT_S < ran_s and (jobs := _jobs_ahead(line)):
+                line.load.run_s = ran_s  # so that none is sent ahead in their place
+                line.recall(jobs)
         if not self._waiting:
-            for line, tickets in to_take_back(self._lines.values(), time.monotonic()):
+            for line, tickets in to_take_back(self._lines.values(), now):
                 line.recall(tickets)
         self.soon()
 
@@ -56,6 +64,10 @@ def to_take_back(lines: Collection[WorkerLine], now: float) -> list[tuple[Worker
         return []
     found = [(line, line.ahead()) for line in lines if line.ran_for(now) >= LONG_S]
     return [(line, tickets) for line, tickets in found if tickets]
+
+
+def _jobs_ahead(line: WorkerLine) -> list[Ticket]:
+    return [ticket for ticket in line.ahead() if ticket.patient] if line.load.patient else []
 
 
 def _is_idle(line: WorkerLine) -> bool:

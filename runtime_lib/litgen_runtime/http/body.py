@@ -62,6 +62,14 @@ class Reader(ABC):
         self._key = key
 
     @abstractmethod
+    def admit(self) -> None:
+        """Refuse the body of a call before it is sent in vain; one of a job may wait for the endpoint to load.
+
+        Raises:
+            RequestError: the endpoint takes no calls now, and the body may be large.
+        """
+
+    @abstractmethod
     def take(self, head: Head, body: bytes) -> bytes:
         """Return what the dispatcher is given for a body that is all there.
 
@@ -128,6 +136,9 @@ class JsonReader(Reader):
         super().__init__(dispatcher, limit, "max_json_bytes")
         self._adapter: TypeAdapter[Any] = TypeAdapter(request)
 
+    def admit(self) -> None:
+        """Let it come: it is small enough to be judged first."""
+
     def take(self, head: Head, body: bytes) -> bytes:
         """Return the body."""
         _expect_json(head)
@@ -161,7 +172,7 @@ class RawReader(Reader):
         dispatcher: the endpoint's queue.
         limit: the most bytes that are taken.
         spool: where large bodies go.
-        admit: raises when the endpoint takes no requests now, so that nothing is sent in vain.
+        admit: raises when the endpoint takes no calls now.
     """
 
     def __init__(self, dispatcher: Dispatcher, limit: int, spool: Spool, admit: Callable[[], None]) -> None:
@@ -174,10 +185,13 @@ class RawReader(Reader):
         _expect_plain(head)
         return inline_body(head.content_type or b"", self._bounded(body))
 
+    def admit(self) -> None:
+        """Refuse a call before its body is sent in vain."""
+        self._admit()
+
     async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         """Return the body, with its content type; it may stand in a file."""
         _expect_plain(head)
-        self._admit()
         return await self._arriving(receive, head, at_most_s, gathered)
 
     async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
@@ -272,7 +286,7 @@ def reader_for(
         dispatcher: its queue.
         service: the limits.
         spool: returns where large bodies go; asked only if they are.
-        admit: raises when the endpoint takes no requests now.
+        admit: raises when the endpoint takes no calls now.
     """
     if request is bytes or request is Upload:
         dispatcher.know_bodies_by(content_key)

@@ -26,7 +26,9 @@ from litgen_runtime.transport.bodies import SpooledBody
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(rb"\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+")
-_EXPECTED = frozenset({"loading", "queue-full", "draining"})  # by design, and as many as there are clients
+_EXPECTED = frozenset(  # by design, and as many as there are clients
+    {"loading", "queue-full", "draining", "webhook-url-not-checked"}
+)
 
 
 class Call(NamedTuple):
@@ -138,6 +140,7 @@ class Door:
         at_most_s = own_limit_s(call.head)
         self._lifecycle.enter()
         try:
+            self._reader.admit()
             body = await self._reader.read(receive, call.head, at_most_s, scope.get("litgen.gathered"))
             try:
                 admit(self._lifecycle, self._name)

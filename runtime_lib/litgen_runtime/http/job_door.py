@@ -19,11 +19,12 @@ from litgen_runtime.http.body import Reader
 from litgen_runtime.http.callbacks import Callbacks
 from litgen_runtime.http.door import Call, Door, admit, own_limit_s
 from litgen_runtime.http.gate import Gate
-from litgen_runtime.http.job_papers import answer_of, base_of, paper_of
+from litgen_runtime.http.job_papers import base_of, paper_of
+from litgen_runtime.http.job_results import FileAnswer, result_of
 from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.lifecycle import Lifecycle
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send
-from litgen_runtime.http.preferences import preferences_of, wants_job
+from litgen_runtime.http.preferences import Preferences, preferences_of, wants_job
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job
 from litgen_runtime.jobs.takeover import CallUnderWay, Heard
@@ -82,46 +83,63 @@ class JobDoor(Door):
             return await super()._serve(call, scope, receive, send)
         self._lifecycle.enter()
         try:
-            callback = await self._callbacks.wished(wishes, base_of(scope))
-            limit_s = inf if wishes.is_async else at_most_s
-            body = await self._reader.read(receive, call.head, limit_s, scope.get("litgen.gathered"))
-            wish = Wish(
-                self._name,
-                call.principal or "",
-                body,
-                (call.head.content_type or b"").decode("latin-1"),
-                wishes.key,
-                wishes.start_within_s,
-                wishes.cancel_after_s,
-                wishes.retries,
-                callback,
-            )
-            with contextlib.ExitStack() as holding:
-                if isinstance(body, SpooledBody):
-                    holding.callback(body.discard)
-                if not wishes.is_async:
-                    return await self._call_or_job(call, wish, at_most_s, scope, holding)
-                job, replayed = await self._desk.ledger.submit(wish)
-            del body, wish  # whoever waits for the result does not hold them meanwhile
-            self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
-            headers = {"Preference-Applied": "respond-async"}
-            return await self._told(job, wishes.wait_s, scope, headers, replayed=replayed)
+            answer = await self._taken(call, scope, receive, wishes, at_most_s)
+            if isinstance(answer, FileAnswer):
+                await answer.send(scope, send, call.head.request_id)
+                return None
+            return answer
         finally:
             self._lifecycle.leave()
 
-    async def _told(self, job: Job, wait_s: float, scope: Scope, headers: dict[str, str], *, replayed: bool) -> Answer:
+    async def _taken(
+        self, call: Call, scope: Scope, receive: Receive, wishes: Preferences, at_most_s: float
+    ) -> Answer | FileAnswer:
+        """Take the body in, and answer with a job, or as one does that may become one."""
+        callback = await self._callbacks.wished(wishes, base_of(scope), call.principal or "")
+        if not wishes.is_async:
+            self._reader.admit()
+        limit_s = inf if wishes.is_async else at_most_s
+        body = await self._reader.read(receive, call.head, limit_s, scope.get("litgen.gathered"))
+        wish = Wish(
+            self._name,
+            call.principal or "",
+            body,
+            (call.head.content_type or b"").decode("latin-1"),
+            wishes.key,
+            wishes.start_within_s,
+            wishes.cancel_after_s,
+            wishes.retries,
+            callback,
+        )
+        with contextlib.ExitStack() as holding:
+            if isinstance(body, SpooledBody):
+                holding.callback(body.discard)
+            if not wishes.is_async:
+                return await self._call_or_job(call, wish, at_most_s, scope, holding)
+            job, replayed = await self._desk.ledger.submit(wish)
+        del body, wish  # whoever waits for the result does not hold them meanwhile
+        self._desk.stats.accept_s[self._name].observe(time.monotonic() - call.arrived)
+        headers = {"Preference-Applied": "respond-async"}
+        return await self._told(job, wishes.wait_s, scope, headers, replayed=replayed)
+
+    async def _told(
+        self, job: Job, wait_s: float, scope: Scope, headers: dict[str, str], *, replayed: bool
+    ) -> Answer | FileAnswer:
         """Return the job's result if it is there within so many seconds, else the job."""
         headers |= {"Vary": "Prefer"} | ({"Idempotency-Replayed": "true"} if replayed else {})
         if wait_s > 0:
             with leaving(scope) as left:
                 job = await self._desk.changed(job, wait_s, left)
             if job.is_terminal:
-                return await answer_of(self._desk.ledger, job, headers)
+                answer = await result_of(self._desk.ledger, job, headers)
+                self._dispatcher.stats.answers[200] += 1  # not how long it took: its client wished it to
+                return answer
+        self._dispatcher.stats.answers[202] += 1
         return (await paper_of(self._desk.ledger, job, scope)).answer(202, headers)
 
     async def _call_or_job(
         self, call: Call, wish: Wish, at_most_s: float, scope: Scope, holding: contextlib.ExitStack
-    ) -> Answer:
+    ) -> Answer | FileAnswer:
         """Answer a call, or with a job once it has taken too long; one whose client has left by then is none."""
         deadline = call.arrived + self._to_job_after_s
         client = _Client(scope)

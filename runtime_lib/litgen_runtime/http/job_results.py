@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from litgen_runtime.http.messages import Scope, Send
+from litgen_runtime.http.job_papers import answer_of
+from litgen_runtime.http.messages import Answer, Scope, Send
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.record import Job, Status
@@ -21,6 +23,7 @@ class FileAnswer(NamedTuple):
     content_type: bytes
     size: int
     file: BinaryIO
+    headers: Mapping[str, str] = {}
 
     async def send(self, scope: Scope, send: Send, request_id: bytes) -> None:
         """Answer; the next piece is read once the client has taken most of those before."""
@@ -28,6 +31,7 @@ class FileAnswer(NamedTuple):
             (b"content-type", self.content_type),
             (b"content-length", b"%d" % self.size),
             (b"x-request-id", request_id),
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()),
         ]
         connection = scope.get("litgen.connection")
         with self.file:
@@ -41,17 +45,23 @@ class FileAnswer(NamedTuple):
             await send({"type": "http.response.body", "body": b""})
 
 
-async def file_answer_of(ledger: Ledger, job: Job) -> FileAnswer | None:
-    """Return the answer of the synchronous call, where it is large; None where it is not, or there is none.
+async def result_of(ledger: Ledger, job: Job, headers: Mapping[str, str] | None = None) -> Answer | FileAnswer:
+    """Return the answer that the synchronous call would have had, of a job that has ended.
 
     Raises:
+        RequestError: what went wrong; or there is none, since the job was canceled, or expired.
         StorageFull: it cannot be read.
     """
+    return await _file_answer_of(ledger, job, headers or {}) or await answer_of(ledger, job, headers)
+
+
+async def _file_answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str]) -> FileAnswer | None:
     found = await ledger.result_file(job) if job.status is Status.SUCCEEDED else None
     if found is None:
         return None
     content_type, size, path = found
     try:
-        return FileAnswer(content_type.encode("latin-1"), size, await asyncio.to_thread(Path(path).open, "rb"))
+        file = await asyncio.to_thread(Path(path).open, "rb")
     except OSError as error:
         raise storage_full(StoreFailed(f"{path}: {error.strerror}")) from None
+    return FileAnswer(content_type.encode("latin-1"), size, file, headers)

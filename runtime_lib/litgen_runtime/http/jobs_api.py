@@ -14,8 +14,8 @@ from litgen_runtime.http.callbacks import Callbacks
 from litgen_runtime.http.etags import known_tags, tagged, unless_known
 from litgen_runtime.http.gate import Gate, shows_key
 from litgen_runtime.http.job_events import stream_events
-from litgen_runtime.http.job_papers import answer_of, listed, paper_of
-from litgen_runtime.http.job_results import FileAnswer, file_answer_of
+from litgen_runtime.http.job_papers import listed, paper_of
+from litgen_runtime.http.job_results import FileAnswer, result_of
 from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.http.preferences import NUMBER
@@ -130,7 +130,7 @@ class JobsApi:
     async def _result(self, scope: Scope, job_id: str, principal: str) -> Answer | FileAnswer:
         job = await self._waited_for(scope, job_id, principal)
         if job.is_terminal:
-            return await file_answer_of(self._desk.ledger, job) or await answer_of(self._desk.ledger, job)
+            return await result_of(self._desk.ledger, job)
         return (await paper_of(self._desk.ledger, job, scope)).answer(202)
 
     async def _cancel(self, scope: Scope, job_id: str, principal: str) -> Answer:

@@ -102,7 +102,7 @@ def with_jobs(operation: dict[str, Any], *, webhooks: bool) -> dict[str, Any]:
         "400": (errors.InvalidHeader, errors.IdempotencyKeyMissing),
         "422": (errors.IdempotencyKeyReused, *((errors.WebhookUrlRejected,) if webhooks else ())),
         "429": (errors.RateLimited,),
-        "503": (errors.StorageFull,),
+        "503": (errors.StorageFull, *((errors.WebhookUrlNotChecked,) if webhooks else ())),
     }
     responses = {"202": _job("Accepted as a job")} | operation["responses"]
     for status, more in refusals.items():
@@ -153,7 +153,7 @@ def job_paths(*, webhooks: bool) -> dict[str, Any]:
                 [],
                 {"202": _job("The new job")},
                 *(errors.JobFinished, errors.JobGone, errors.RateLimited),
-                *((errors.WebhookUrlRejected,) if webhooks else ()),
+                *((errors.WebhookUrlRejected, errors.WebhookUrlNotChecked) if webhooks else ()),
             )
         },
     }

@@ -19,7 +19,7 @@ from litgen_runtime.jobs.wish import Wish
 
 
 async def again(
-    ledger: Ledger, job_id: str, principal: str, guard: Callable[[Callback], Awaitable[Callback]]
+    ledger: Ledger, job_id: str, principal: str, guard: Callable[[Callback, str], Awaitable[Callback]]
 ) -> tuple[Job, bool]:
     """Submit a job again; return the new one, and whether that was there already.
 
@@ -27,7 +27,7 @@ async def again(
         ledger: whose job it is.
         job_id: the job.
         principal: who asks.
-        guard: looks again whether a callback may be called.
+        guard: looks again whether a callback may be called, for whom.
 
     Raises:
         NotFound: there is no such job of this principal.
@@ -35,6 +35,7 @@ async def again(
         JobFinished: it has succeeded.
         JobGone: what it was asked with is not kept any longer.
         WebhookUrlRejected: who was to be told of it may not be called any more.
+        WebhookUrlNotChecked: whether it may cannot be known now.
         QueueFull: as much waits as may.
         RateLimited: jobs come faster than they may.
         StorageFull: nothing can be written now.
@@ -65,7 +66,7 @@ async def again(
         return known, True
     callback = await ledger.callback(job)
     if callback is not None:
-        wish = replace(wish, callback=await guard(callback))
+        wish = replace(wish, callback=await guard(callback, principal))
     return await ledger.submit(wish)
 
 

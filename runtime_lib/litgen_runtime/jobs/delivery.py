@@ -71,11 +71,24 @@ class Delivery:
     last_error: str | None = None
 
 
+class Line(NamedTuple):
+    """What waits for one receiver because of one client: ``principal`` is whose jobs it tells of."""
+
+    principal: str
+    place: str
+
+
 class Posting(NamedTuple):
-    """A delivery, and what is sent."""
+    """A delivery, what is sent, and because of whom."""
 
     delivery: Delivery
     body: bytes
+    principal: str = ""
+
+    @property
+    def line(self) -> Line:
+        """Where it has waited."""
+        return Line(self.principal, self.delivery.place)
 
 
 class MailRows(Protocol):
@@ -99,8 +112,8 @@ class MailRows(Protocol):
     def bring_deliveries_forward(self, later_than: float, to: float) -> None:
         """Have what waits for a far moment wait until another: the clock may have been set back since."""
 
-    def places(self) -> Sequence[tuple[str, float]]:
-        """Return the receivers that something is pending for, and when the first of it is due."""
+    def lines(self) -> Sequence[tuple[Line, float]]:
+        """Return where something is pending, and when the first of it is due."""
 
-    def pending(self, place: str, limit: int) -> Sequence[Posting]:
-        """Return what is pending for a receiver, what is due first first."""
+    def pending(self, line: Line, limit: int) -> Sequence[Posting]:
+        """Return what is pending there, what is due first first."""

@@ -7,25 +7,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Line, Posting
 
 _NAMES = tuple(field.name for field in fields(Delivery))
 _COLUMNS = ", ".join("jobs.id" if name == "job" else f"deliveries.{name}" for name in _NAMES)
 _FROM = "FROM deliveries JOIN jobs ON jobs.seq = deliveries.job"
 _CHANGING = ("status", "due", "step", "attempts", "ended_at", "last_at", "last_status", "last_error")
 _UPDATE = f"UPDATE deliveries SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"  # noqa: S608 - our own names
-_VALUES = ", ".join("(SELECT seq FROM jobs WHERE id = ?)" if name == "job" else "?" for name in _NAMES)
-_INSERT = f"INSERT INTO deliveries ({', '.join(_NAMES)}, body) VALUES ({_VALUES}, ?)"  # noqa: S608 - our own names
-# From one place to the next in the index: as many steps as there are places, however much waits for one of them.
-_PLACES = """
-    WITH RECURSIVE found(place) AS (
-        SELECT MIN(place) FROM deliveries WHERE status = 'pending'
+_OF_ITS_JOB = {name: f"(SELECT {name} FROM jobs WHERE id = ?)" for name in ("seq", "principal")}  # noqa: S608 - our own names
+_VALUES = ", ".join(_OF_ITS_JOB["seq"] if name == "job" else "?" for name in _NAMES)
+_INSERT = (
+    f"INSERT INTO deliveries ({', '.join(_NAMES)}, body, principal) "  # noqa: S608 - our own names
+    f"VALUES ({_VALUES}, ?, {_OF_ITS_JOB['principal']})"
+)
+# From one line to the next in the index: as many steps as there are lines, however much waits in one of them
+# (a comparison of both columns at once would use no more than the first one of the index).
+_LINES = """
+    WITH RECURSIVE found(seq, principal, place, due) AS (
+        SELECT * FROM (
+            SELECT seq, principal, place, due FROM deliveries WHERE status = 'pending'
+            ORDER BY principal, place, due, seq LIMIT 1
+        )
         UNION ALL
-        SELECT (SELECT MIN(place) FROM deliveries WHERE status = 'pending' AND place > found.place)
-        FROM found WHERE found.place IS NOT NULL
+        SELECT next.seq, next.principal, next.place, next.due FROM found JOIN deliveries AS next ON next.seq = COALESCE(
+            (SELECT seq FROM deliveries WHERE status = 'pending' AND principal = found.principal
+             AND place > found.place ORDER BY place, due, seq LIMIT 1),
+            (SELECT seq FROM deliveries WHERE status = 'pending' AND principal > found.principal
+             ORDER BY principal, place, due, seq LIMIT 1)
+        )
     )
-    SELECT place, (SELECT MIN(due) FROM deliveries WHERE status = 'pending' AND place = found.place)
-    FROM found WHERE place IS NOT NULL
+    SELECT principal, place, due FROM found
 """
 
 
@@ -48,7 +59,7 @@ class SqliteMailRows:
 
     def add_delivery(self, delivery: Delivery, body: bytes) -> None:
         """Add a delivery."""
-        self._run(_INSERT, (*(getattr(delivery, name) for name in _NAMES), body))
+        self._run(_INSERT, (*(getattr(delivery, name) for name in _NAMES), body, delivery.job))
 
     def put_delivery(self, delivery: Delivery) -> None:
         """Write what has changed about a delivery; nothing happens if it is not there any more."""
@@ -66,15 +77,18 @@ class SqliteMailRows:
         """Have what waits for a far moment wait until another: the clock may have been set back since."""
         self._run("UPDATE deliveries SET due = ? WHERE status = 'pending' AND due > ?", (to, later_than))
 
-    def places(self) -> Sequence[tuple[str, float]]:
-        """Return the receivers that something is pending for, and when the first of it is due."""
-        return list(self._run(_PLACES))
+    def lines(self) -> Sequence[tuple[Line, float]]:
+        """Return where something is pending, and when the first of it is due."""
+        return [(Line(principal, place), due) for principal, place, due in self._run(_LINES)]
 
-    def pending(self, place: str, limit: int) -> Sequence[Posting]:
-        """Return what is pending for a receiver, what is due first first."""
-        which = "WHERE deliveries.status = 'pending' AND place = ? ORDER BY due, deliveries.seq LIMIT ?"
-        rows = self._run(f"SELECT {_COLUMNS}, body {_FROM} {which}", (place, limit))
-        return [Posting(_delivery(row[:-1]), row[-1]) for row in rows]
+    def pending(self, line: Line, limit: int) -> Sequence[Posting]:
+        """Return what is pending there, what is due first first."""
+        which = (
+            "WHERE deliveries.status = 'pending' AND deliveries.principal = ? AND place = ? "
+            "ORDER BY due, deliveries.seq LIMIT ?"
+        )
+        rows = self._run(f"SELECT {_COLUMNS}, body {_FROM} {which}", (*line, limit))
+        return [Posting(_delivery(row[:-1]), row[-1], line.principal) for row in rows]
 
     def _deliveries(self, which: str, value: str) -> Iterator[Delivery]:
         rows = self._run(f"SELECT {_COLUMNS} {_FROM} {which}", (value,))

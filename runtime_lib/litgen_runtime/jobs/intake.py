@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from litgen_runtime.errors import IdempotencyKeyReused
+from litgen_runtime.jobs.blobs import INLINE_BYTES
 from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
 from litgen_runtime.jobs.store import Key, Rows, Store, StoreFailed
@@ -65,9 +66,13 @@ def new_job(wish: Wish, now: float, underway: Underway | None) -> Job:
     return replace(job, status=Status.RUNNING, attempt=1, fence=1, started_at=now - underway.ran_s)
 
 
-def key_of(wish: Wish) -> Key | None:
-    """Return what a wish is known by, if its client has given it a key."""
-    return None if wish.key is None else Key(wish.principal, wish.endpoint, wish.key, wish.fingerprint)
+async def key_of(wish: Wish) -> Key | None:
+    """Return what a wish is known by, if its client has given it a key; large bodies are hashed off the loop."""
+    if wish.key is None:
+        return None
+    is_small = len(wish.body) <= INLINE_BYTES
+    fingerprint = wish.fingerprint() if is_small else await asyncio.to_thread(wish.fingerprint)
+    return Key(wish.principal, wish.endpoint, wish.key, fingerprint)
 
 
 def earlier(rows: Rows, key: Key | None) -> Job | None:

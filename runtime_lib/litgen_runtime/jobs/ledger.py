@@ -29,7 +29,7 @@ from litgen_runtime.jobs.payloads import Payloads, storage_full
 from litgen_runtime.jobs.rates import Rates
 from litgen_runtime.jobs.record import Job, Status, problem_of
 from litgen_runtime.jobs.said import Said
-from litgen_runtime.jobs.store import Announce, Backlog, Event, Payload, Query, Rows, Store, StoreFailed, owned
+from litgen_runtime.jobs.store import Announce, Backlog, Event, Key, Payload, Query, Rows, Store, StoreFailed, owned
 from litgen_runtime.jobs.wish import Wish
 
 R = TypeVar("R")
@@ -114,33 +114,34 @@ class Ledger:
     async def _submit(self, wish: Wish, underway: Underway | None) -> tuple[Job, bool]:
         if not self._opened.is_set():
             await expect_open(self._opened, self._store, 0.0 if underway is not None else _OPENING_S)
+        key = await key_of(wish)
         now = self._clock()
         job = new_job(wish, now, underway)
-        known = await self._bounded(wish, now, waits=job.status is Status.QUEUED)
+        known = await self._bounded(wish, key, now, waits=job.status is Status.QUEUED)
         if known is not None:
             return known, True
-        accepted, replayed = await self._insert(job, wish, now)
+        accepted, replayed = await self._insert(job, wish, key, now)
         if not replayed:
             if underway is not None and job.status is Status.RUNNING:
                 underway.adopt(accepted)
             self.on_change(job)
         return accepted, replayed
 
-    async def _bounded(self, wish: Wish, now: float, *, waits: bool) -> Job | None:
+    async def _bounded(self, wish: Wish, key: Key | None, now: float, *, waits: bool) -> Job | None:
         """Count one more; where there may not be one, return the job that its key has made before, if there is one."""
         try:
             if waits:
                 self.backlogs.expect_room(wish.endpoint, wish.size, now)
             self._rates.take(wish.endpoint, wish.principal, now)
         except (QueueFull, RateLimited):
-            known = await self.find(wish)  # to ask again after what was accepted is always possible
+            known = await self._found(key)  # to ask again after what was accepted is always possible
             if known is None:
                 raise
             return known
         return None
 
-    async def _insert(self, job: Job, wish: Wish, now: float) -> tuple[Job, bool]:
-        key, waits = key_of(wish), job.status is Status.QUEUED
+    async def _insert(self, job: Job, wish: Wish, key: Key | None, now: float) -> tuple[Job, bool]:
+        waits = job.status is Status.QUEUED
 
         def work(rows: Rows) -> tuple[Job, bool]:
             found = earlier(rows, key)
@@ -170,7 +171,9 @@ class Ledger:
             IdempotencyKeyReused: the key stands for another wish.
             StorageFull: it cannot be read now.
         """
-        key = key_of(wish)
+        return await self._found(await key_of(wish))
+
+    async def _found(self, key: Key | None) -> Job | None:
         return None if key is None else await self._read(lambda rows: earlier(rows, key))
 
     async def claim(self, endpoint: str, limit: int) -> Sequence[Claim]:
@@ -189,18 +192,12 @@ class Ledger:
             self._wait_no_more(over)
             taken, over = await self._write(work)
         self._wait_no_more([*(job for job, _ in taken), *over])
-        return [Claim(job, await self._body_of(job, payload)) for job, payload in taken]
+        return [Claim(job, await self._payloads.body_or_error(job.id, payload)) for job, payload in taken]
 
     def _wait_no_more(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self.backlogs.remove(job)
             self.on_change(job)
-
-    async def _body_of(self, job: Job, payload: Payload) -> bytes | StorageFull:
-        try:
-            return await self._payloads.body(job.id, payload)
-        except StorageFull as error:
-            return error
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Say what came of claims; what is not the latest claim of a running job is not heard.

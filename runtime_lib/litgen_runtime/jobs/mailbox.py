@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
+from math import inf
 from typing import NamedTuple, TypeVar
 
 from litgen_runtime.errors import NotFound
-from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Line, Posting
 from litgen_runtime.jobs.payloads import storage_full
+from litgen_runtime.jobs.shares import Shares
 from litgen_runtime.jobs.store import Rows, Store, StoreFailed, owned
 
 R = TypeVar("R")
@@ -41,14 +45,14 @@ class Mailbox:
         """
         await self._do(self._store.write, lambda rows: rows.bring_deliveries_forward(later_than, now))
 
-    async def collect(self, now: float, busy: Mapping[str, frozenset[str]], per_place: int, most: int) -> Post:
-        """Return what is due, the longest due first, for receivers that have room.
+    async def collect(self, now: float, busy: Mapping[str, Line], per_place: int, most: int) -> Post:
+        """Return what is due, for receivers and clients that have room: of who is sent least, the longest due first.
 
         Args:
             now: the time.
-            busy: the ids that are being sent, by place.
+            busy: what is being sent, by id.
             per_place: how many at most one receiver is sent at once.
-            most: how many to return at most.
+            most: how many there may be in all at once; one client's webhooks never take more than they leave.
 
         Raises:
             StorageFull: it cannot be read now.
@@ -56,19 +60,27 @@ class Mailbox:
 
         def work(rows: Rows) -> Post:
             ready: list[Posting] = []
-            next_due = float("inf")
-            for place, first_due in rows.places():
-                sending = busy.get(place, frozenset())
-                room = per_place - len(sending)
-                if room <= 0 or first_due > now:
-                    next_due = next_due if room <= 0 else min(next_due, first_due)
+            shares = Shares(most, (line.principal for line in busy.values()))
+            places, lines = Counter(line.place for line in busy.values()), Counter(busy.values())
+            found = rows.lines()
+            next_due = min((due for _, due in found if due > now), default=inf)
+            turns = [(shares.held(line.principal), due, line) for line, due in found if due <= now]
+            heapify(turns)
+            while turns:
+                held, due, line = heappop(turns)
+                room = min(per_place - places[line.place], shares.room(line.principal))
+                if room <= 0:  # there is again once an attempt ends
                     continue
-                found = [each for each in rows.pending(place, per_place + 1) if each.delivery.id not in sending]
-                due = [each for each in found if each.delivery.due <= now]
-                ready += due[:room]
-                next_due = min([next_due, *(each.delivery.due for each in found[len(due) :])])
-            ready.sort(key=lambda each: each.delivery.due)
-            return Post(ready[:most], next_due)
+                if held != shares.held(line.principal):
+                    heappush(turns, (shares.held(line.principal), due, line))
+                    continue
+                pending = [each for each in rows.pending(line, lines[line] + room + 1) if each.delivery.id not in busy]
+                taken = [each for each in pending if each.delivery.due <= now][:room]
+                next_due = min([next_due, *(each.delivery.due for each in pending if each.delivery.due > now)])
+                ready += taken
+                places[line.place] += len(taken)
+                shares.take(line.principal, len(taken))
+            return Post(ready, next_due)
 
         return await self._do(self._store.read, work)
 

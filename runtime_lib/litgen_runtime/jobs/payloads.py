@@ -61,6 +61,13 @@ class Payloads:
         content_type, path = payload.content_type.encode("latin-1"), self.blobs.path(payload.file)
         return spooled_body(content_type, path, payload.size, job_id.encode(), lambda: None)
 
+    async def body_or_error(self, job_id: str, payload: Payload) -> bytes | StorageFull:
+        """Return what the dispatcher is given, or why it cannot be read."""
+        try:
+            return await self.body(job_id, payload)
+        except StorageFull as error:
+            return error
+
     async def drop(self, names: Collection[str]) -> None:
         """Delete files: to do so to large ones takes a while."""
         if names:

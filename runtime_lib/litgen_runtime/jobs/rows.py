@@ -9,7 +9,7 @@ from typing import Any
 from litgen_runtime.jobs.delivery import Callback
 from litgen_runtime.jobs.delivery_rows import SqliteMailRows, columns_of
 from litgen_runtime.jobs.record import Job, Status
-from litgen_runtime.jobs.store import Backlog, Event, Key, Payload, Query
+from litgen_runtime.jobs.store import MAX_PROGRESS, Backlog, Event, Key, Payload, Query
 
 _NAMES = tuple(field.name for field in fields(Job))
 _COLUMNS = ", ".join(_NAMES)
@@ -120,10 +120,13 @@ class SqliteRows(SqliteMailRows):
         return None if job is None else job.created_at
 
     def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> int:
-        """Note that something happened; return its number."""
+        """Note that something happened, and forget progress that is long past; return its number."""
         (seq,) = self._run("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
         (number,) = self._run("SELECT COALESCE(MAX(number), 0) + 1 FROM events WHERE job = ?", (seq,)).fetchone()
         self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (seq, number, at, kind, data))
+        if number > MAX_PROGRESS:
+            past = "DELETE FROM events WHERE job = ? AND number = ? AND kind = 'progress'"
+            self._run(past, (seq, number - MAX_PROGRESS))
         return int(number)
 
     def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:

@@ -38,6 +38,8 @@ _VERSIONS = (
     CREATE INDEX jobs_old ON jobs (keep_until) WHERE keep_until IS NOT NULL;
     CREATE INDEX jobs_listed ON jobs (principal, seq) WHERE is_gone = 0;
     CREATE INDEX jobs_listed_by_status ON jobs (principal, status, seq) WHERE is_gone = 0;
+    CREATE INDEX jobs_listed_by_endpoint ON jobs (principal, endpoint, seq) WHERE is_gone = 0;
+    CREATE INDEX jobs_listed_by_both ON jobs (principal, endpoint, status, seq) WHERE is_gone = 0;
     CREATE TABLE payloads (
         job INTEGER NOT NULL,
         kind TEXT NOT NULL,
@@ -75,6 +77,7 @@ _VERSIONS = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         job INTEGER NOT NULL,
+        principal TEXT NOT NULL,
         type TEXT NOT NULL,
         url TEXT NOT NULL,
         place TEXT NOT NULL,
@@ -89,7 +92,7 @@ _VERSIONS = (
         last_error TEXT,
         body BLOB NOT NULL
     );
-    CREATE INDEX deliveries_pending ON deliveries (place, due, seq) WHERE status = 'pending';
+    CREATE INDEX deliveries_pending ON deliveries (principal, place, due, seq) WHERE status = 'pending';
     CREATE INDEX deliveries_of ON deliveries (job, seq);
     """,
 )

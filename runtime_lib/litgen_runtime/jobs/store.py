@@ -15,6 +15,7 @@ from litgen_runtime.jobs.delivery import Callback, MailRows
 from litgen_runtime.jobs.record import Job, Status
 
 R = TypeVar("R")
+MAX_PROGRESS = 1000  # a job's events from the latest on, among which its progress is kept
 
 
 class StoreFailed(Exception):
@@ -109,7 +110,7 @@ class Rows(MailRows, Protocol):
         """Return when the job was accepted that is first in turn."""
 
     def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> int:
-        """Note that something happened; return its number."""
+        """Note that something happened, and forget progress that is long past; return its number."""
 
     def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return what has happened since."""

@@ -35,9 +35,11 @@ class Wish:
     retries: bool = True
     callback: Callback | None = None
 
-    @property
     def fingerprint(self) -> bytes:
-        """What tells another wish with the same key apart; a form's boundary, another one each time, does not count."""
+        """Return what tells another wish with the same key apart; a form's boundary, always another, does not count.
+
+        That takes a while where ``body`` is large.
+        """
         key = ContentKey(self.content_type.encode("latin-1", "replace"))
         key.update(b"\0")
         key.update(self.body.content_key if isinstance(self.body, SpooledBody) else self.body)

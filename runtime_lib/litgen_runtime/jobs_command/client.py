@@ -17,6 +17,10 @@ class Refused(LitgenError):
     """The service did not do it: the message says why."""
 
 
+class NotThere(Refused):
+    """The service knows nothing of it, or not any more."""
+
+
 class Client:
     """A service's jobs.
 
@@ -62,7 +66,12 @@ class Client:
         return self._document("POST", f"/v1/deliveries/{quote(delivery_id, safe='')}/redeliver")
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended."""
+        """Forget a job that has ended.
+
+        Raises:
+            NotThere: there is no such job.
+            Refused: it was not done.
+        """
         self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
 
     def jobs(self, filters: Mapping[str, str | None], limit: int | None = None) -> Iterator[dict[str, Any]]:
@@ -112,7 +121,7 @@ class Client:
             with asking.open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            raise Refused(_words(error.code, error.read())) from None
+            raise (NotThere if error.code == 404 else Refused)(_words(error.code, error.read())) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise Refused(f"{self._url} does not answer: {reason}. Start the service, or give its --url.") from None

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from litgen_runtime.errors import LitgenError
-from litgen_runtime.jobs_command.client import Client, Refused
+from litgen_runtime.jobs_command.client import Client, NotThere, Refused
 from litgen_runtime.jobs_command.table import about, age_s, backlog, mail, table
 from litgen_runtime.service import Service
 
@@ -151,9 +152,12 @@ def purge(client: Client, status: Sequence[str], endpoint: str | None, older_tha
         return
     if not yes:
         click.confirm(f"Delete {len(found)} jobs and their results?", abort=True)
+    deleted = 0
     for job_id in found:
-        client.delete(job_id)
-    click.echo(f"deleted {len(found)} jobs")
+        with suppress(NotThere):  # others delete jobs too, and so does time
+            client.delete(job_id)
+            deleted += 1
+    click.echo(f"deleted {deleted} jobs")
 
 
 @jobs.command()

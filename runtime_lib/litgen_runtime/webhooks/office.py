@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from litgen_runtime.errors import WebhookUrlNotChecked
 from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus
 from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Job, Status, new_id
@@ -12,14 +13,14 @@ from litgen_runtime.jobs.store import Payload, Rows
 from litgen_runtime.settings.model import WebhookSettings
 from litgen_runtime.webhooks import schedule
 from litgen_runtime.webhooks.guard import Guard, rejected
-from litgen_runtime.webhooks.lookups import Lookup, Lookups, system_lookup
+from litgen_runtime.webhooks.lookups import Crowded, Lookup, Lookups, system_lookup
 from litgen_runtime.webhooks.poster import Poster
 from litgen_runtime.webhooks.secrets import SigningKeys
 from litgen_runtime.webhooks.sender import Sender
 
 Describe = Callable[[str, float, Job, Payload | None, str], bytes]
 
-_LOOKUP_S = 5.0
+_LOOKUP_S, _AGAIN_S = 5.0, "5"
 _MAX_LOOKUPS_FOR_CLIENTS, _MAX_LOOKUPS_TO_SEND = 64, 256  # two numbers: clients cannot use up what deliveries need
 
 
@@ -54,18 +55,30 @@ class Office:
         poster = Poster(self._guard, keys, choices.timeout_s, Lookups(lookup, _MAX_LOOKUPS_TO_SEND))
         self.sender = Sender(mailbox, poster, self._schedule_s, clock)
 
-    async def callback(self, url: str, events: frozenset[str], base: str) -> Callback:
+    async def callback(self, url: str, events: frozenset[str], base: str, principal: str) -> Callback:
         """Return a callback that may be called, as far as that can be known now.
+
+        Args:
+            url: where.
+            events: of what it tells.
+            base: what links begin with.
+            principal: who asks for it.
 
         Raises:
             InvalidHeader: the URL is none.
             WebhookUrlRejected: it may not be called.
+            WebhookUrlNotChecked: that cannot be known now.
         """
         target = self._guard.target(url)
         if target.literal is None:
             try:
                 async with asyncio.timeout(_LOOKUP_S):
-                    found = await self._lookups.addresses(target.host)
+                    found = await self._lookups.addresses(target.host, principal)
+            except Crowded:
+                raise WebhookUrlNotChecked(
+                    "The host of the Webhook-Url could not be looked up, as too many others are. Try again shortly.",
+                    {"Retry-After": _AGAIN_S},
+                ) from None
             except OSError:  # TimeoutError is one
                 raise rejected() from None
             if not found or not all(map(self._guard.allows, found)):

@@ -50,7 +50,7 @@ class Poster:
         self._guard = guard
         self._keys = keys
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(_CONNECT_S, timeout_s))
-        self._resolver = _Resolver(lookups)
+        self._lookups = lookups
 
     async def attempt(self, posting: Posting) -> Attempt:
         """Send a delivery once and say what came of it."""
@@ -59,9 +59,10 @@ class Poster:
         except RequestError:
             return Attempt(error=_NOT_ALLOWED, blocked=True)
         door = _Door(self._guard)
+        resolver = _Resolver(self._lookups, posting.principal)
         # A connector for each attempt: nothing of one connection, one address or one answer is left for another.
         connector = aiohttp.TCPConnector(
-            resolver=self._resolver, use_dns_cache=False, force_close=True, socket_factory=door.socket
+            resolver=resolver, use_dns_cache=False, force_close=True, socket_factory=door.socket
         )
         try:
             async with aiohttp.ClientSession(
@@ -115,8 +116,9 @@ class _Door:
 
 
 class _Resolver(AbstractResolver):
-    def __init__(self, lookups: Lookups) -> None:
+    def __init__(self, lookups: Lookups, principal: str) -> None:
         self._lookups = lookups
+        self._principal = principal
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -130,7 +132,7 @@ class _Resolver(AbstractResolver):
                 proto=socket.IPPROTO_TCP,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await self._lookups.addresses(host)
+            for address in await self._lookups.addresses(host, self._principal)
         ]
         if not found:
             raise OSError("the name has no addresses")

@@ -1,4 +1,4 @@
-"""Sends what is due: a few at once to each receiver, so that none of them can hold up another."""
+"""Sends what is due: a few at once to each receiver and for each client, so that none can hold up another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from litgen_runtime.errors import StorageFull
-from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Line, Posting
 from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.webhooks import schedule
@@ -49,7 +49,7 @@ class Sender:
         self._poster = poster
         self._schedule_s = schedule_s
         self._clock = clock
-        self._sending: dict[str, set[str]] = {}
+        self._sending: dict[str, Line] = {}  # by the id of what is sent
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -93,16 +93,15 @@ class Sender:
 
     async def _send_due(self) -> float:
         """Begin to send what is due, as far as there is room; return when something more may be, at the latest."""
-        busy = {place: frozenset(ids) for place, ids in self._sending.items()}
         try:
-            post = await self._mailbox.collect(self._clock(), busy, _PER_PLACE, _MOST - len(self._tasks))
+            post = await self._mailbox.collect(self._clock(), dict(self._sending), _PER_PLACE, _MOST)
         except StorageFull:
             return self._clock() + _AGAIN_S
         except Exception:  # webhooks must not end with one fault, unnoticed
             log.exception("webhooks cannot be collected; tried again in a moment")
             return self._clock() + _AGAIN_S
         for posting in post.ready:
-            self._sending.setdefault(posting.delivery.place, set()).add(posting.delivery.id)
+            self._sending[posting.delivery.id] = posting.line
             task = asyncio.get_running_loop().create_task(self._send(posting))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -116,10 +115,7 @@ class Sender:
             self._tell(delivery)
             await self._record(delivery, posting.delivery)
         finally:
-            ids = self._sending[delivery.place]
-            ids.discard(delivery.id)
-            if not ids:
-                del self._sending[delivery.place]
+            del self._sending[delivery.id]
             self.wake()
 
     async def _attempt(self, posting: Posting) -> Attempt:

@@ -828,9 +828,43 @@ def test_a_suspect_that_is_stopped() -> None:
         assert (job.is_open, d.room) == (True, 0)
         d.stop(job)
         assert isinstance(job.outcome, NotRun)
+        busy.finish()
+        assert (await request.wait()).status == 200
         await turns()
         assert d.room > 0
-        busy.finish()
+
+    run(main())
+
+
+def test_no_job_waits_in_a_worker_for_a_long_run() -> None:
+    """There it would count as begun: jobs are sent ahead of short runs only, and taken back from behind a long one."""
+
+    async def main() -> None:
+        d = dispatcher(jobs=True, max_size=2)
+        worker = FakeWorker(d).ready()
+        jobs = d.run_behind([b""] * d.room)
+        worker.read()
+        worker.start(2)
+        assert (len(jobs), d.room) == (2, 0)
+        worker.finish(run_s=0.01)
+        jobs = d.run_behind([b""] * d.room)
+        worker.read()
+        worker.start(2)
+        assert len(jobs) == 4
+        await asyncio.sleep(0.4)
+        worker.read()
+        assert worker.recalled == [job.id for job in jobs[2:]]
+        worker.give_back(worker.recalled)
+        assert [type(job.outcome) for job in jobs] == [type(None)] * 2 + [NotRun] * 2
+        assert d.room == 0
+        worker.finish(run_s=0.4)
+        assert d.room == 2
+        request = d.submit(b"", now())
+        await turns()
+        worker.read()
+        worker.start(1)
+        assert d.room == 1  # beside a client's request
+        worker.finish(run_s=0.4)
         assert (await request.wait()).status == 200
 
     run(main())

@@ -309,6 +309,9 @@ class OnDisk(Reader):
         super().__init__(dispatcher, 1000, "max_upload_bytes")
         self.discarded = 0
 
+    def admit(self) -> None:
+        """Let it come."""
+
     def take(self, head: Head, body: bytes) -> bytes:
         raise NotImplementedError
 

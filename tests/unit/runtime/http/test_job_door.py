@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
-from litgen_runtime.errors import StorageFull
-from litgen_runtime.http.body import Gathered, JsonReader, Reader
+from litgen_runtime.errors import Loading, StorageFull
+from litgen_runtime.http.body import Gathered, JsonReader, RawReader, Reader
 from litgen_runtime.http.callbacks import Callbacks
 from litgen_runtime.http.job_door import JobDoor
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Head, Receive, Scope, Send
+from litgen_runtime.http.spool import Spool
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.store import Query
@@ -44,6 +45,9 @@ class InFile(Reader):
         super().__init__(dispatcher, 1000, "x")
         self.path = path
         path.write_bytes(b"a body")
+
+    def admit(self) -> None:
+        """Let it come."""
 
     def take(self, head: Head, body: bytes) -> bytes:
         """Never asked."""
@@ -87,7 +91,7 @@ class House:
         )
 
         transport = SimpleNamespace(is_closing=lambda: False)
-        connection = SimpleNamespace(on_lost=None, transport=transport)
+        connection = SimpleNamespace(on_lost=None, transport=transport, progressed=lambda: None)
         self.connections.append(connection)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +130,7 @@ def lives(folder: Path, life: Callable[[House], Coroutine[Any, Any, None]], **en
             async with asyncio.timeout(20):
                 await home.desk.ledger._opened.wait()
                 await life(home)
-                assert home.lifecycle.in_flight == 0
+                await until(lambda: home.lifecycle.in_flight == 0)  # a job is counted until its engine has been told
         finally:
             await home.desk.close()
 
@@ -329,6 +333,45 @@ def test_a_worker_that_dies_with_a_call_that_is_a_job(tmp_path: Path) -> None:
     lives(tmp_path, life, sync_to_job_after_s=AFTER_S)
 
 
+def test_a_large_result_that_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from its file as it is taken, not all of it at once."""
+    large = "x" * 100_000
+
+    async def life(home: House) -> None:
+        worker = FakeWorker(home.dispatcher).ready()
+        monkeypatch.setattr(home.desk.ledger, "result", None)
+        calling = home.calling(large, prefer="respond-async, wait=10", idempotency_key="a")
+        await begun(worker)
+        worker.finish()
+        reply = await calling
+        assert (reply.status, reply.body) == (200, body(large))
+        told = {"vary": "Prefer", "preference-applied": "respond-async", "content-type": "application/json"}
+        assert told.items() <= reply.headers.items()
+        again = await home.call(large, prefer="respond-async, wait=10", idempotency_key="a")
+        assert (again.body, again.headers["idempotency-replayed"]) == (reply.body, "true")
+        assert home.dispatcher.stats.answers == {200: 2}
+
+    lives(tmp_path, life)
+
+
+@pytest.mark.parametrize("more", [{}, {"sync_to_job_after_s": AFTER_S}])
+def test_bytes_while_the_endpoint_loads(tmp_path: Path, more: dict[str, Any]) -> None:
+    """A job is accepted, as one of JSON is; a call is refused before its body is taken."""
+
+    async def life(home: House) -> None:
+        def admit() -> None:
+            raise Loading("embed is still loading.")
+
+        home.reader = RawReader(home.dispatcher, 1000, Spool(str(tmp_path / "spool")), admit)
+        refused = await home.call()
+        assert (refused.status, refused.json["code"]) == (503, "loading")
+        accepted = await home.call(**ASYNC)
+        assert accepted.status == 202
+        await home.desk.ledger.cancel(accepted.json["id"], "")
+
+    lives(tmp_path, life, **more)
+
+
 def test_a_key_that_is_needed(tmp_path: Path) -> None:
     """A job without one is refused; a call without one is never a job."""
 
@@ -342,6 +385,7 @@ def test_a_key_that_is_needed(tmp_path: Path) -> None:
         await home.ended(job.json["id"])
         late = await home.call()
         assert (late.status, late.json["code"]) == (504, "timeout")
+        assert home.dispatcher.stats.answers == {400: 1, 202: 1, 504: 1}
         assert len(await home.jobs()) == 1
 
     lives(tmp_path, life, sync_to_job_after_s=AFTER_S, timeout_s=2 * AFTER_S, idempotency_key="required")

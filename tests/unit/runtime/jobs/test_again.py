@@ -20,12 +20,12 @@ from litgen_runtime.jobs.wish import Wish
 CALLBACK = Callback("https://a:443/", "a:443", frozenset({"started"}), "/base")
 
 
-async def refused(_: Callback) -> Callback:
+async def refused(_: Callback, __: str) -> Callback:
     """Let nobody be called."""
     raise WebhookUrlRejected("No.")
 
 
-async def allowed(callback: Callback) -> Callback:
+async def allowed(callback: Callback, _: str) -> Callback:
     """Let all be called."""
     return callback
 

@@ -9,7 +9,7 @@ import pytest
 from litgen_runtime.jobs.record import Job, Status
 from litgen_runtime.jobs.said import Said
 from litgen_runtime.jobs.sqlite import SqliteStore
-from litgen_runtime.jobs.store import Event, Payload
+from litgen_runtime.jobs.store import MAX_PROGRESS, Event, Payload, Rows
 
 RUNNING = Job("job_1", "embed", "", Status.RUNNING, 1.0, 1.0, fence=2)
 
@@ -74,3 +74,28 @@ def test_lines_are_bounded() -> None:
         news = said.taken()
         count += len(news.lines) if news is not None else 0
     assert count == 201
+
+
+def test_only_the_latest_progress_is_kept(tmp_path: Path) -> None:
+    """What a job of many hours says takes no more than so much room; what it has become and its log lines stay."""
+    store = SqliteStore(tmp_path / "jobs.db")
+
+    def work(rows: Rows) -> None:
+        stored, said = RUNNING, Said(RUNNING)
+        rows.insert(stored, Payload("", 0, b""), None)
+        rows.add_event(stored.id, 1.0, "running", b"{}")
+        said.hear(b'{"level": "INFO", "logger": "x", "text": "first"}')
+        for number in range(MAX_PROGRESS + 50):
+            said.hear(progress(number / 10_000))
+            stored = said.write(rows, stored, 2.0)
+            said.taken()
+
+    try:
+        store.write(work).result()
+        events = store.read(lambda rows: rows.events("job_1", 0, 10_000)).result()
+        assert [event.number for event in events] == [1, 2, *range(53, MAX_PROGRESS + 53)]
+        assert [event.kind for event in events[:3]] == ["running", "log", "progress"]
+        later = store.read(lambda rows: rows.events("job_1", 20, 1)).result()
+        assert [event.number for event in later] == [53], "who has seen an earlier one goes on with what is kept"
+    finally:
+        store.close()

@@ -6,17 +6,23 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 from yarl import URL
 
-from litgen_runtime.errors import WebhookUrlRejected
-from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus, Posting
+from litgen_runtime.errors import WebhookUrlNotChecked, WebhookUrlRejected
+from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.mailbox import Mailbox
+from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.settings.model import WebhookSettings
 from litgen_runtime.webhooks.guard import Guard
 from litgen_runtime.webhooks.lookups import Lookup, Lookups
+from litgen_runtime.webhooks.office import Office
 from litgen_runtime.webhooks.poster import Poster
 from litgen_runtime.webhooks.schedule import Attempt
 from litgen_runtime.webhooks.secrets import SigningKeys
@@ -25,6 +31,14 @@ from tests.receivers import SECRET, Reply, receiving
 
 CLOSED = Guard(allow_http=True)
 OPEN = Guard(allow_http=True, allow_private=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A store."""
+    store = SqliteStore(tmp_path / "jobs.db")
+    yield store
+    store.close()
 
 
 def attempt(url: str, guard: Guard, lookup: Lookup | None = None, timeout_s: float = 5.0) -> Attempt:
@@ -163,7 +177,7 @@ def test_a_name_server_that_hangs() -> None:
         return ["127.0.0.1"]
 
     async def ask() -> None:
-        lookups = Lookups(lookup, 2)
+        lookups = Lookups(lookup, 4)  # two for each client, where there is another one
         stuck = [asyncio.create_task(lookups.addresses("hanging.test")) for _ in range(4)]
         await asyncio.sleep(0)
         assert await asyncio.wait_for(lookups.addresses("a.test"), 2)
@@ -176,6 +190,37 @@ def test_a_name_server_that_hangs() -> None:
 
     uvloop.run(ask())
     assert asked.count("hanging.test") == 1
+
+
+def test_names_that_hang_are_their_clients_matter(store: SqliteStore) -> None:
+    """One client's leave room for another's; where there is none, the answer is none that is final."""
+    held, settings = threading.Event(), WebhookSettings(secrets="env:X")
+
+    def lookup(host: str) -> list[str]:
+        if host.startswith("hanging"):
+            held.wait(20)
+        return ["93.184.216.34"]
+
+    async def ask() -> None:
+        office = Office(settings, SigningKeys(()), Mailbox(store), time.time, lambda *_: b"", lookup)
+
+        def wish(name: str, whose: str) -> asyncio.Task[Callback]:
+            return asyncio.create_task(office.callback(f"https://{name}.test/", frozenset({"completed"}), "", whose))
+
+        many = [wish(f"hanging-{number}", "mallory") for number in range(70)]
+        await asyncio.sleep(0)
+        found = await wish("a", "alice")
+        assert found.place == "a.test:443"
+        refused = [each.exception() for each in many if each.done()]
+        assert len(refused) == 70 - 32
+        (kind,) = {type(error) for error in refused}
+        assert kind is WebhookUrlNotChecked
+        assert isinstance(refused[0], WebhookUrlNotChecked)
+        assert refused[0].headers["Retry-After"] == "5"
+        held.set()
+        await asyncio.gather(*many, return_exceptions=True)
+
+    uvloop.run(ask())
 
 
 def test_tls_is_verified(tmp_path: object) -> None:

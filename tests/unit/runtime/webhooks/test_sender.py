@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from litgen_runtime.errors import NotFound, StorageFull
-from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Posting
+from litgen_runtime.jobs.delivery import Callback, Delivery, DeliveryStatus, Line, Posting
 from litgen_runtime.jobs.delivery_rows import SqliteMailRows
 from litgen_runtime.jobs.mailbox import Mailbox
 from litgen_runtime.jobs.record import Job, Status
@@ -32,17 +32,17 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
-def fill(store: SqliteStore, *places: str, due: float = NOW) -> None:
-    """Add a job, ``job_x``, with a delivery to each place."""
+def fill(store: SqliteStore, *places: str, due: float = NOW, job_id: str = "job_x", whose: str = "alice") -> None:
+    """Add a job, ``job_x`` unless given, with a delivery to each place."""
 
     def work(rows: Rows) -> None:
-        if rows.get("job_x") is None:
-            job = Job("job_x", "embed", "alice", Status.SUCCEEDED, NOW, NOW)
+        if rows.get(job_id) is None:
+            job = Job(job_id, "embed", whose, Status.SUCCEEDED, NOW, NOW)
             rows.insert(job, Payload("", 0, b""), None, Callback("https://a/", "a:443", frozenset({"completed"}), ""))
-        for place in places:
-            name = f"msg_{len(rows.deliveries('job_x'))}"
+        for number, place in enumerate(places, start=len(rows.deliveries(job_id))):
+            name = f"msg_{job_id.removeprefix('job_x')}{number}"
             delivery = Delivery(
-                name, "job_x", "job.succeeded", f"https://{place}/", place, DeliveryStatus.PENDING, NOW, due
+                name, job_id, "job.succeeded", f"https://{place}/", place, DeliveryStatus.PENDING, NOW, due
             )
             rows.add_delivery(delivery, b"{}")
 
@@ -99,6 +99,27 @@ def test_one_receiver_holds_up_no_other(store: SqliteStore) -> None:
     asyncio.run(run())
     assert poster.most["slow"] == 4
     assert len(poster.sent) == len(set(poster.sent)) == 103
+
+
+def test_one_client_holds_up_no_other(store: SqliteStore) -> None:
+    """Who has a thousand receivers that hang has half of all places; another one's go out, to the same ones too."""
+    hosts = [f"h{number}" for number in range(300)]
+    fill(store, *hosts, *hosts, due=NOW - 10.0, job_id="job_y", whose="mallory")
+    fill(store, "a", "b", "h0")
+    poster, mailbox = Poster(), Mailbox(store)
+
+    async def run() -> None:
+        poster.held = {host: asyncio.Event() for host in hosts}
+        sender = Sender(mailbox, poster, [0.0], lambda: NOW)
+        sender.open()
+        await all_of(mailbox, DeliveryStatus.DELIVERED, 2)
+        assert sum(poster.at_once[host] for host in hosts) <= 128 + 1
+        for event in poster.held.values():
+            event.set()
+        await all_of(mailbox, DeliveryStatus.DELIVERED, 3)
+        await sender.close()
+
+    asyncio.run(run())
 
 
 def test_what_cannot_be_written_is_not_sent_again(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,9 +266,9 @@ def test_what_is_not_due_is_not_read(store: SqliteStore, monkeypatch: pytest.Mon
     asked: list[str] = []
     pending = SqliteMailRows.pending
 
-    def count(rows: SqliteMailRows, place: str, limit: int) -> Any:
-        asked.append(place)
-        return pending(rows, place, limit)
+    def count(rows: SqliteMailRows, line: Line, limit: int) -> Any:
+        asked.append(line.place)
+        return pending(rows, line, limit)
 
     monkeypatch.setattr(SqliteMailRows, "pending", count)
     post = asyncio.run(Mailbox(store).collect(NOW, {}, 4, 256))
