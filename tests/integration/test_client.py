@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,3 +160,25 @@ def test_a_key_goes_nowhere_else() -> None:
         assert caught.value.status == 307
         assert Script.requests[0]["authorization"] == "Bearer lg_secret"
         assert "lg_secret" not in str(caught.value)
+
+
+def test_no_proxy_sees_the_key_of_what_is_here() -> None:
+    """A service of this machine is asked straight, whatever the environment says of proxies."""
+    environment = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    ask = "import sys; from litgen_runtime import Client; print(Client(sys.argv[1], retry_s=0).call('/x', b'').status)"
+    with listening((200, {})) as client:
+        done = subprocess.run(
+            [sys.executable, "-c", ask, client.url],
+            env={**environment, "http_proxy": "http://127.0.0.1:9"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stdout == "200\n", done.stderr
+
+
+def test_an_answer_of_somebody_else_is_told() -> None:
+    """202 without a job, as from a gateway: an error of the client's own, not of Python's JSON."""
+    with listening((202, {})) as client, pytest.raises(ClientError, match="tells of no job"):
+        client.submit("/square", b"")

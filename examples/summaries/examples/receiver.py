@@ -12,6 +12,8 @@ from typing import Any
 
 from litgen_runtime import WebhookRejected, verify_webhook
 
+MOST_BYTES = 1_000_000  # of a webhook; whoever has no secret can send more
+
 
 class Receiver(ThreadingHTTPServer):
     """Listens on this machine, with the service's secret; with two while one replaces the other."""
@@ -26,11 +28,15 @@ class Handler(BaseHTTPRequestHandler):
     """Answers 204 soon, and does long work afterwards; what is not the service's is 401."""
 
     server: Receiver
+    timeout = 20  # seconds in which nothing may come: anybody can connect
 
     def do_POST(self) -> None:
         """Handle one webhook."""
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length)  # as it came, before anything parses it
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            self.send_error(413)
+            return
+        body = self.rfile.read(int(length))  # as it came, before anything parses it
         try:
             webhook_id = verify_webhook(dict(self.headers.items()), body, self.server.secrets)
         except WebhookRejected as error:

@@ -6,12 +6,13 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from urllib.parse import quote, urlsplit
+from math import inf
+from urllib.parse import quote
 
 from litgen_runtime.client.errors import ClientError, NotInTime, Refused, Unreachable
 from litgen_runtime.client.replies import Answer, Job
 from litgen_runtime.client.retries import insisted
-from litgen_runtime.client.wire import exchange
+from litgen_runtime.client.wire import address_of, exchange, expect_path, expect_value
 
 _LOOK_S = 0.25
 _POLL_S = 20.0
@@ -32,15 +33,14 @@ class Client:
         retry_s: for how long a request is made again, in seconds; 0: never.
 
     Raises:
-        ClientError: that is no such address.
+        ClientError: that is no such address, or no such key.
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 60.0, retry_s: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ClientError(f"url is {url!r}; expected the address of a service, such as http://127.0.0.1:8000.")
-        self.url = url.rstrip("/")
-        self._headers = {} if not key else {"Authorization": f"Bearer {key}"}
+        self.url = address_of(url)
+        key = (key or "").strip()  # a key of a file ends with its line
+        expect_value("key", key, is_secret=True)
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout_s = timeout_s
         self._retry_s = retry_s
 
@@ -82,7 +82,7 @@ class Client:
         """
         content, media_type = _encoded(body, content_type)
         answer = self._ask("POST", path, content, {"Content-Type": media_type}, is_repeatable=is_repeatable)
-        return self.result(Job.of(answer.json()).id) if answer.status == 202 else answer
+        return self.result(_told(answer).id) if answer.status == 202 else answer
 
     def submit(
         self,
@@ -129,7 +129,7 @@ class Client:
         answer = self._ask("POST", path, content, headers, is_repeatable=True)
         if answer.status != 202:
             raise ClientError(f"{path} takes no jobs and has answered the call. Set jobs = true for its endpoint.")
-        return Job.of(answer.json())
+        return _told(answer)
 
     def job(self, job_id: str, wait_s: float = 0.0) -> Job:
         """Return a job as it is now, or when it has ended.
@@ -142,9 +142,7 @@ class Client:
             Refused: there is no such job.
             Unreachable: there is no answer.
         """
-        path = f"/v1/jobs/{quote(job_id, safe='')}" + (f"?wait={wait_s:.3f}" if wait_s else "")
-        timeout_s = max(self._timeout_s, wait_s + _MARGIN_S)
-        return Job.of(self._ask("GET", path, is_repeatable=True, timeout_s=timeout_s).json())
+        return self._look(job_id, wait_s, max(self._timeout_s, wait_s + _MARGIN_S), self._retry_s)
 
     def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
         """Wait for a job's end, also while the service starts again.
@@ -156,13 +154,15 @@ class Client:
         Raises:
             NotInTime: it has not ended.
             Refused: there is no such job.
-            Unreachable: there was no answer for ``retry_s``.
+            Unreachable: there was no answer for ``retry_s``, or until the time was over.
         """
         began = time.monotonic()
         while True:
             asked = time.monotonic()
-            left_s = _POLL_S if timeout_s is None else began + timeout_s - asked
-            job = self.job(job_id, max(0.0, min(left_s, _POLL_S)))
+            left_s = inf if timeout_s is None else max(0.0, began + timeout_s - asked)
+            wait_s = min(left_s, _POLL_S)
+            patience_s = min(max(self._timeout_s, wait_s + _MARGIN_S), left_s + _MARGIN_S)
+            job = self._look(job_id, wait_s, patience_s, min(self._retry_s, left_s))
             if job.has_ended:
                 return job
             if timeout_s is not None and time.monotonic() - began >= timeout_s:
@@ -201,7 +201,11 @@ class Client:
             if error.code != "job-finished":
                 raise
             return self.job(job_id)
-        return Job.of(answer.json())
+        return _told(answer)
+
+    def _look(self, job_id: str, wait_s: float, timeout_s: float, retry_s: float) -> Job:
+        path = f"/v1/jobs/{quote(job_id, safe='')}" + (f"?wait={wait_s:.3f}" if wait_s else "")
+        return _told(self._ask("GET", path, is_repeatable=True, timeout_s=timeout_s, retry_s=retry_s))
 
     def _ask(
         self,
@@ -212,12 +216,16 @@ class Client:
         *,
         is_repeatable: bool,
         timeout_s: float | None = None,
+        retry_s: float | None = None,
     ) -> Answer:
+        expect_path(path)
+        for name, value in (headers or {}).items():
+            expect_value(name, value)
         sent, patience_s = {**self._headers, **(headers or {})}, timeout_s or self._timeout_s
         return insisted(
             lambda: exchange(method, self.url + path, sent, body, patience_s),
             is_repeatable=is_repeatable,
-            retry_s=self._retry_s,
+            retry_s=self._retry_s if retry_s is None else retry_s,
         )
 
 
@@ -228,6 +236,16 @@ def _encoded(body: object, content_type: str | None) -> tuple[bytes, str]:
     as_json = getattr(body, "model_dump_json", None)
     text: str = as_json() if callable(as_json) else json.dumps(body)
     return text.encode(), content_type or "application/json"
+
+
+def _told(answer: Answer) -> Job:
+    """The job that an answer is about."""
+    try:
+        return Job.of(answer.json())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ClientError(
+            f"The answer, {answer.status}, tells of no job; expected that of a service with jobs. Correct the address."
+        ) from None
 
 
 def _said(error: Refused | Unreachable) -> str:

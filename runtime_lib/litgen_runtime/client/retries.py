@@ -12,7 +12,6 @@ from typing import TypeVar
 from litgen_runtime.client.errors import Refused, Unreachable
 
 _FIRST_S, _MOST_S = 0.25, 8.0
-_LONGEST_S = 300.0
 _UNCERTAIN = "worker-died"
 """The refusal of a request that may have run; every other 503 with Retry-After has not been begun."""
 
@@ -78,7 +77,7 @@ def pause_s(attempt: int, retry_after_s: float | None, dice: float) -> float:
         dice: from 0 to 1.
     """
     if retry_after_s is not None:
-        return min(retry_after_s, _LONGEST_S) * (1 + dice / 5)
+        return retry_after_s * (1 + dice / 5)
     return min(_FIRST_S * 2.0 ** min(attempt, 16), _MOST_S) * (1 - dice / 2)
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from litgen_runtime.client.errors import Refused, Unreachable
+from litgen_runtime.client.errors import ClientError, Refused, Unreachable
 from litgen_runtime.client.replies import Answer
 from litgen_runtime.client.retries import retry_after
 
+_PATH = re.compile(r"/[\x21-\x7e]*")
+_VALUE = re.compile(r"[\x20-\x7e]*")
 _NOT_SENT = (ConnectionRefusedError, socket.gaierror)
 
 
@@ -24,6 +28,47 @@ class _Straight(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_Straight)
+_HERE = urllib.request.build_opener(_Straight, urllib.request.ProxyHandler({}))
+_OURS = frozenset({"localhost", "127.0.0.1", "::1"})  # no proxy is to see the key of what is here
+
+
+def address_of(url: str) -> str:
+    """Return a service's address, to which paths are added.
+
+    Raises:
+        ClientError: it is none. What the message shows has no password in it.
+    """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if is_address and "@" in parts.netloc:
+        raise ClientError(f"url names a user of {parts.hostname}; services ask for a key: Client(url, key).")
+    if not is_address or parts.query or parts.fragment or not _VALUE.fullmatch(url):
+        raise ClientError(f"url is {url!r}; expected the address of a service, such as http://127.0.0.1:8000.")
+    return url.rstrip("/")
+
+
+def expect_path(path: str) -> None:
+    """Make sure that a path cannot become part of the address.
+
+    Raises:
+        ClientError: it does not begin with a slash, or has to be quoted.
+    """
+    if not _PATH.fullmatch(path):
+        raise ClientError(f"path is {path!r}; expected one as in service.toml, such as /embed, other letters quoted.")
+
+
+def expect_value(name: str, value: str, *, is_secret: bool = False) -> None:
+    """Make sure that a header can have a value.
+
+    Raises:
+        ClientError: it cannot; a secret is not in the message.
+    """
+    if not _VALUE.fullmatch(value):
+        what = f"{name} has other characters" if is_secret else f"{name} is {value!r}"
+        raise ClientError(f"{what}; expected visible ASCII characters, on one line. Correct it.")
 
 
 def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float) -> Answer:
@@ -42,7 +87,7 @@ def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes | No
     """
     request = urllib.request.Request(url, method=method, headers=dict(headers), data=body)  # noqa: S310 - http or https, as Client has made sure
     try:
-        with _OPENER.open(request, timeout=timeout_s) as answer:
+        with (_HERE if urlsplit(url).hostname in _OURS else _OPENER).open(request, timeout=timeout_s) as answer:
             return Answer(answer.status, _lowered(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         with error:

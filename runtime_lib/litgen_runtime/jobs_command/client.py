@@ -113,8 +113,13 @@ class Client:
         import urllib.request
 
         request = urllib.request.Request(self._url + path, method=method, headers=self._headers)  # noqa: S310 - the caller's own choice, http or https
+
+        class Straight(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, *_: Any) -> None:
+                """Follow none: the key would go with it, whatever host it leads to."""
+
         try:
-            asking = urllib.request.build_opener(urllib.request.ProxyHandler(self._proxies))
+            asking = urllib.request.build_opener(urllib.request.ProxyHandler(self._proxies), Straight)
             with asking.open(request, timeout=_TIMEOUT_S) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:

@@ -188,12 +188,12 @@ def _url(config: str) -> str:
 
 
 def _key(file: Path | None) -> str | None:
-    if file is None:
-        return os.environ.get("LITGEN_API_KEY") or None
+    if file is None and not os.environ.get("LITGEN_API_KEY"):
+        return None
     try:
-        key = file.read_text(encoding="utf-8").strip()
+        key = (os.environ["LITGEN_API_KEY"] if file is None else file.read_text(encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{file} cannot be read: {error}. Give the path of a file that holds an API key.") from None
     if not key or not key.isascii() or not key.isprintable():
-        raise Refused(f"{file} holds no API key; expected one line of visible ASCII.")
+        raise Refused(f"{file or 'LITGEN_API_KEY'} holds no API key; expected one line of visible ASCII.")
     return key
