@@ -21,13 +21,13 @@ from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, r
 from litgen_runtime.http.preferences import NUMBER
 from litgen_runtime.jobs.again import again
 from litgen_runtime.jobs.desk import Desk
-from litgen_runtime.jobs.record import Job, Status
+from litgen_runtime.jobs.record import ID_PATTERN, Job, Status
 from litgen_runtime.jobs.store import Query
 
 PATH = "/v1/jobs"
-_JOB = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})(?:/([a-z]+))?")
-_EVENTS = re.compile(rf"{PATH}/(job_[0-9a-z]{{26}})/events")
-_CURSOR = re.compile(r"job_[0-9a-z]{26}")
+_JOB = re.compile(rf"{PATH}/({ID_PATTERN})(?:/([a-z]+))?")
+_EVENTS = re.compile(rf"{PATH}/({ID_PATTERN})/events")
+_CURSOR = re.compile(ID_PATTERN)
 _MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
 _LIMIT = re.compile(r"[0-9]{1,3}")

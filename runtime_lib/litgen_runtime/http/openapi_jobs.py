@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from litgen_runtime import errors
 from litgen_runtime.http.openapi_parts import header, id_header, json_content, ours, problem, query, request_id
 from litgen_runtime.jobs.delivery import DeliveryStatus
-from litgen_runtime.jobs.record import Status
+from litgen_runtime.jobs.record import ID_PATTERN, Status
 
 _TIME = "RFC 3339, UTC"
 _SECONDS = {"type": "number", "exclusiveMinimum": 0}
@@ -240,7 +240,11 @@ def _page() -> list[Any]:
     return [
         query("status", {"enum": [status.value for status in Status]}, "Only those that stand there"),
         query("endpoint", {"type": "string"}, "Only this endpoint's"),
-        query("cursor", {"type": "string"}, "Go on behind this job: next_cursor of the page before"),
+        query(
+            "cursor",
+            {"type": "string", "pattern": f"^{ID_PATTERN}$"},
+            "Go on behind this job: next_cursor of the page before",
+        ),
         query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, "How many at most"),
     ]
 

@@ -15,6 +15,10 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Source: Crockford's base 32, i
 _ID_BITS = 128
 
 
+ID_PATTERN = "job_[0-9a-z]{26}"
+"""What the id of a job looks like."""
+
+
 class Status(StrEnum):
     """Where a job stands. Cancellation is a wish (``cancel_requested_at``), not a place to stand."""
 
