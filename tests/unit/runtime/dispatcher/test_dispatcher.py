@@ -866,6 +866,11 @@ def test_no_job_waits_in_a_worker_for_a_long_run() -> None:
         assert d.room == 1  # beside a client's request
         worker.finish(run_s=0.4)
         assert (await request.wait()).status == 200
+        d.run_behind([b""])
+        worker.read()
+        worker.start(1)
+        assert d.room == 0  # though half of the batch is free
+        worker.finish(run_s=0.4)
 
     run(main())
 
