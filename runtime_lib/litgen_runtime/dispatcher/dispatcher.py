@@ -133,7 +133,7 @@ class Dispatcher:
     def room(self) -> int:
         """How many patient requests workers have room for: none while a client's request waits.
 
-        What may not run twice is never sent ahead of a run: should the process die, it counts as begun.
+        What may not run twice is sent ahead beside clients' requests only: should the process die, it counts as begun.
         """
         return 0 if self._waiting else sum(map(self._room, self._lines))
 
