@@ -66,13 +66,15 @@ def serve(service: Service, host: str | None, port: int | None, fd: int | None) 
 
 @main.command()
 @_config
-@click.option("--without-keys", is_flag=True, help="Leave auth.keys unread, where its variable or file is not.")
+@click.option("--without-keys", is_flag=True, help="Leave auth.keys and webhooks.secrets unread, where they are not.")
 def check(service: Service, without_keys: bool) -> None:
     """Check service.toml and import everything it names, without loading a model."""
     from litgen_runtime import access
     from litgen_runtime.check import problems, warnings_of
 
     keyring = None if without_keys else access.keyring_of(service.settings, os.environ)
+    if not without_keys:
+        _read_webhook_secrets(service)
     for warning in (*warnings_of(service.settings), *access.warnings_of(service.settings, keyring)):
         click.echo(f"warning: {warning}", err=True)
     found = problems(service.settings)
@@ -81,6 +83,15 @@ def check(service: Service, without_keys: bool) -> None:
     if found:
         sys.exit(1)
     click.echo(f"{service.settings.service.name}: {len(service.settings.endpoints)} endpoints, all well")
+
+
+def _read_webhook_secrets(service: Service) -> None:
+    """Read them as the service does at its start; without jobs it reads none."""
+    source = service.settings.webhooks.secrets
+    if source and service.takes_jobs:
+        from litgen_runtime.webhooks.secrets import read_secrets
+
+        read_secrets(source, os.environ)
 
 
 @main.command()
@@ -98,9 +109,13 @@ def routes(service: Service) -> None:
             f"     workers per device: {workers.per_device}, devices: {workers.devices}, {batch}, {timeout}, "
             f"queue of {endpoint.queue.max_size}"
         )
+        if endpoint.jobs:
+            click.echo("     takes jobs (Prefer: respond-async)")
         if service.settings.auth.keys is not False:
             click.echo(f"     {_needed(endpoint.auth)}")
     click.echo("GET  /livez /readyz /health /metrics /docs /openapi.json")
+    if service.takes_jobs:
+        click.echo("GET  /v1/jobs and what is below it, of each job")
     if service.settings.shutdown.api:
         click.echo("POST /shutdown")
 

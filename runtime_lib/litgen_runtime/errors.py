@@ -38,6 +38,7 @@
         ├── Loading                503 loading
         ├── QueueFull              503 queue-full
         ├── StorageFull            503 storage-full
+        │   └── StorageDamaged     503 storage-damaged
         ├── TooManyConnections     503 too-many-connections
         ├── WebhookUrlNotChecked   503 webhook-url-not-checked
         ├── WorkerDied             503 worker-died
@@ -302,6 +303,12 @@ class StorageFull(RequestError):
     """Jobs cannot be written at the moment."""
 
     status, code, title = 503, "storage-full", "Jobs cannot be stored"
+
+
+class StorageDamaged(StorageFull):
+    """The store of jobs is damaged; somebody has to mend it."""
+
+    status, code, title = 503, "storage-damaged", "The job store is damaged"
 
 
 class TooManyConnections(RequestError):

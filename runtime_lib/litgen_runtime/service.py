@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ class Service:
         service.settings = load(Path(path), overrides=overrides)
         return service
 
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether any endpoint does."""
+        return any(endpoint.jobs for endpoint in self.settings.endpoints.values())
+
     def run(self, listener: socket.socket | None = None) -> int:
         """Serve until told to stop; return the exit code.
 
@@ -80,12 +85,25 @@ class Service:
             log.error("the service cannot start: %s", error)
             return COULD_NEVER_START
         host, port = listener.getsockname()[:2]
-        for warning in (*warnings_of(self.settings, keyring), *warnings_of_address(self.settings, host)):
+        for warning in (
+            *warnings_of(self.settings, keyring),
+            *warnings_of_address(self.settings, host),
+            *self._warnings_of_jobs(),
+        ):
             log.warning("%s", warning)
         log.info(
             "listening on http://%s:%d with %d workers to load", f"[{host}]" if ":" in host else host, port, len(plan)
         )
         return Supervisor(self.settings, plan, listener, keys, [generated], keyring).run()
+
+    def _warnings_of_jobs(self) -> Iterator[str]:
+        """Yield the warning of a store that nobody opens any more; without jobs there is only a look at its name."""
+        store = Path(self.settings.jobs.path)
+        if not self.takes_jobs and store.is_file():
+            yield (
+                f"{store} may hold jobs that wait, and no endpoint takes jobs: they are not done. Set jobs = true for "
+                f"their endpoint again; or, if none of it is needed, move it and {store}.files away."
+            )
 
 
 def _check_platform() -> None:

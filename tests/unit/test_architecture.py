@@ -55,7 +55,7 @@ ALLOWED = {
     "service": CORE | {"access", "cores", "shutdown_keys", "supervisor"},
     "bench": CORE | {"http"},
     "jobs_command": MESSAGES | {"jobs", "service"},
-    "cli": CORE | {"access", "api_keys", "bench", "check", "http", "jobs_command", "service", "supervisor"},
+    "cli": CORE | {"access", "api_keys", "bench", "check", "http", "jobs_command", "service", "supervisor", "webhooks"},
     "__main__": {"cli"},
     "": {"_version", "client", "endpoint", "errors", "service", "upload", "webhooks"},  # the package; three on demand
 }

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from litgen_runtime.errors import LitgenError
+from litgen_runtime.jobs.blobs import sync
 
 _TRIES = 5
 
@@ -34,26 +35,25 @@ def back_up(store: Path, target: Path) -> tuple[int, int]:
             f"There is no job store at {store}. Run this where the service's folder is, or set jobs.store."
         )
     folder, copied = Path(f"{store}.files"), Path(f"{target}.files")
-    for path in (target, copied):
-        if path.exists():
-            raise BackupFailed(f"{path} is there already. Name another file, or move it away.")
+    _expect_room(target, copied)
     partial = Path(f"{target}.partial")
     try:
-        copied.mkdir(mode=0o700, parents=True)
+        copied.mkdir(mode=0o700)
         for _ in range(_TRIES):
             jobs, names = _copy(store, partial)
-            missing = [name for name in names if not _has(folder / name, copied / name)]
+            missing = [name for name, size in names.items() if not _has(folder / name, copied / name, size)]
             if not missing:  # else their jobs have been deleted since, and the next copy does not name them
                 break
         else:
             raise BackupFailed(
-                f"{folder / missing[0]} is named by the store and is not there. Restore an older backup."
+                f"{folder / missing[0]} is named by the store and is not there, or not whole. Restore an older backup."
             )
         for path in copied.iterdir():
             if path.name not in names:
                 path.unlink()
+        sync(copied)
         partial.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except (OSError, sqlite3.Error) as error:
         _drop(partial, copied)
         raise BackupFailed(f"{store} cannot be copied to {target}: {error}.") from None
@@ -63,8 +63,16 @@ def back_up(store: Path, target: Path) -> tuple[int, int]:
     return jobs, len(names)
 
 
-def _copy(store: Path, target: Path) -> tuple[int, set[str]]:
-    """Copy the database at one moment; return how many jobs are in it, and which files it names."""
+def _expect_room(target: Path, copied: Path) -> None:
+    for path in (target, copied):
+        if path.exists():
+            raise BackupFailed(f"{path} is there already. Name another file, or move it away.")
+    if not target.parent.is_dir():
+        raise BackupFailed(f"There is no folder {target.parent}. Make it, or name a file in another one.")
+
+
+def _copy(store: Path, target: Path) -> tuple[int, dict[str, int]]:
+    """Copy the database at one moment; return how many jobs are in it, and the sizes of the files that it names."""
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     source = sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
@@ -72,31 +80,26 @@ def _copy(store: Path, target: Path) -> tuple[int, set[str]]:
     with contextlib.closing(source), contextlib.closing(copy):
         source.backup(copy)
         (jobs,) = copy.execute("SELECT COUNT(*) FROM jobs").fetchone()
-        names = {name for (name,) in copy.execute("SELECT file FROM payloads WHERE file IS NOT NULL")}
+        names = dict(copy.execute("SELECT file, size FROM payloads WHERE file IS NOT NULL"))
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
     return jobs, names
 
 
-def _has(source: Path, target: Path) -> bool:
-    """Copy a file unless it has been copied; they are written once. False if it is not there."""
-    if target.exists():
-        return True
-    try:
-        with source.open("rb") as there, target.open("xb") as here:
-            shutil.copyfileobj(there, here)
-            here.flush()
-            os.fsync(here.fileno())
-    except FileNotFoundError:
-        return False
-    return True
+def _has(source: Path, target: Path, size: int) -> bool:
+    """Copy a file unless it has been copied; they are written once. False if it is not there, or not of its size."""
+    if not target.exists():
+        try:
+            with source.open("rb") as there, open(target, "xb", opener=_private) as here:
+                shutil.copyfileobj(there, here)
+                here.flush()
+                os.fsync(here.fileno())
+        except FileNotFoundError:
+            return False
+    return target.stat().st_size == size
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _drop(partial: Path, copied: Path) -> None:

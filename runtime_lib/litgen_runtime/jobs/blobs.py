@@ -99,7 +99,7 @@ class Blobs:
             shutil.copyfileobj(source, file, _PIECE_BYTES)
             file.flush()
             os.fsync(descriptor)
-        _sync(self._folder)
+        sync(self._folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -107,10 +107,11 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
+        sync(folder.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Put on the disk what stands in a folder, for good."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -39,14 +39,19 @@ class Backlogs:
         self._waiting = {name: Backlog(0, 0, None) for name in bounds}
 
     def __contains__(self, endpoint: object) -> bool:
-        return endpoint in self._waiting
+        return endpoint in self._bounds
 
     def __getitem__(self, endpoint: str) -> Backlog:
         return self._waiting[endpoint]
 
     def found(self, backlogs: Mapping[str, Backlog]) -> None:
         """Begin with what an earlier process left."""
-        self._waiting.update({name: backlog for name, backlog in backlogs.items() if name in self._waiting})
+        self._waiting.update(backlogs)
+
+    @property
+    def stranded(self) -> dict[str, int]:
+        """How many wait for endpoints that take none, by name."""
+        return {name: each.jobs for name, each in self._waiting.items() if name not in self._bounds and each.jobs > 0}
 
     def note_oldest(self, endpoint: str, accepted_at: float | None) -> None:
         """Say when the job was accepted that is first in turn."""

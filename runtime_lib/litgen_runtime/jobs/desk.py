@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from math import inf
 from pathlib import Path
@@ -25,6 +26,8 @@ from litgen_runtime.jobs.stats import JobStats
 from litgen_runtime.jobs.takeover import CallUnderWay
 from litgen_runtime.jobs.vital import must_not_fail
 from litgen_runtime.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _SWEEP_ON_S = 0.05  # while there is more: what is deleted has to keep up with what is accepted
@@ -120,7 +123,15 @@ class Desk:
             }
             for name in self.endpoints
         }
-        return {"trouble": self.trouble, "endpoints": endpoints}
+        return {"trouble": self.trouble, "stranded": self._stranded(), "endpoints": endpoints}
+
+    def _stranded(self) -> list[str]:
+        return [
+            f"{count} job{'s wait' if count > 1 else ' waits'} for the endpoint {name}, which takes none: they are not "
+            f"done. Set jobs = true for {name} again; or end them: `jobs list --endpoint {name} --status queued`, "
+            "`jobs cancel`."
+            for name, count in self.ledger.backlogs.stranded.items()
+        ]
 
     def open(self) -> None:
         """Take up what an earlier process left, and begin to run."""
@@ -208,6 +219,8 @@ class Desk:
                 else:
                     await self.ledger.recover()
                     is_open = True
+                    for line in self._stranded():
+                        log.warning("%s", line)
                     self.listener(None)
             for engine in self._engines.values():
                 engine.wake()

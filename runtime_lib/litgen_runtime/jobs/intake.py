@@ -11,7 +11,7 @@ from litgen_runtime.errors import IdempotencyKeyReused
 from litgen_runtime.jobs.blobs import INLINE_BYTES
 from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.record import Job, Status, new_id
-from litgen_runtime.jobs.store import Key, Rows, Store, StoreFailed
+from litgen_runtime.jobs.store import Key, Rows, Store, StoreDamaged, StoreFailed
 from litgen_runtime.jobs.wish import Wish
 
 _REUSED = "This Idempotency-Key was used for another request. Use a new key for each request."
@@ -41,9 +41,8 @@ async def expect_open(opened: asyncio.Event, store: Store, seconds: float) -> No
         async with asyncio.timeout(0.0 if store.trouble else seconds):
             await opened.wait()
     except TimeoutError:
-        raise storage_full(
-            StoreFailed(store.trouble or "what an earlier process left has not been taken up yet")
-        ) from None
+        why = store.trouble or "what an earlier process left has not been taken up yet"
+        raise storage_full(StoreDamaged(why) if store.is_damaged else StoreFailed(why)) from None
 
 
 def new_job(wish: Wish, now: float, underway: Underway | None) -> Job:

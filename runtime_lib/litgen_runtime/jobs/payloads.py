@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from litgen_runtime.errors import StorageFull
+from litgen_runtime.errors import StorageDamaged, StorageFull
 from litgen_runtime.jobs.blobs import INLINE_BYTES, Blobs
-from litgen_runtime.jobs.store import Payload, StoreFailed
+from litgen_runtime.jobs.store import Payload, StoreDamaged, StoreFailed
 from litgen_runtime.transport.bodies import SpooledBody, spooled_body, unpack_body
 
 _SPOOLED = ".spool"  # the name's end of a file that workers read themselves
@@ -89,4 +89,6 @@ class Payloads:
 
 def storage_full(error: StoreFailed) -> StorageFull:
     """Return what a client is told of it."""
+    if isinstance(error, StoreDamaged):  # the log has it from the store, once
+        return StorageDamaged("The service's job store is damaged: jobs are out of order until its operator mends it.")
     return StorageFull("Jobs cannot be stored at the moment. Retry shortly.", {"Retry-After": "5"}, log=str(error))

@@ -7,7 +7,6 @@ future has told is there after a power cut. Not for a network file system: its l
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import queue
@@ -19,10 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from litgen_runtime.errors import StartupError
-from litgen_runtime.jobs.blobs import make_folder
+from litgen_runtime.jobs.damage import damaged, is_damage, unopened
+from litgen_runtime.jobs.ownership import make_private, own
+from litgen_runtime.jobs.restore import finish
 from litgen_runtime.jobs.rows import SqliteRows
 from litgen_runtime.jobs.schema import VERSION, bring_up_to_date
-from litgen_runtime.jobs.store import Rows, StoreFailed
+from litgen_runtime.jobs.store import Rows, StoreDamaged, StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +48,25 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._trouble: str | None = None
-        self._lock = _owned(path)
+        self._damage: str | None = None
+        self._first = threading.Lock()
+        self._lock = own(path)
         try:
+            finish(path)
+            make_private(path)
             self._connection = _opened(path)
             bring_up_to_date(self._connection, str(path))
             self._reading = _opened(path, read_only=True)
+            _look_through(SqliteRows(self._reading))
         except sqlite3.Error as error:
             os.close(self._lock)
+            raise StartupError(unopened(path, error)) from None
+        except OSError as error:
+            os.close(self._lock)
             raise StartupError(
-                f"{path} cannot be opened as a job store: {error}. Restore it; or move it away, and with it "
-                f"{path}.files, which is emptied of what the store does not name."
+                f"{path} has been restored and cannot be put in place: {error}. Put that right, and start again."
             ) from None
         except BaseException:
             os.close(self._lock)
@@ -73,8 +82,13 @@ class SqliteStore:
 
     @property
     def trouble(self) -> str | None:
-        """Why the latest write failed; None if it did not."""
-        return self._trouble
+        """Why the latest write failed; None if it did not. A store that was seen to be damaged stays so."""
+        return self._damage or self._trouble
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether somebody has to mend it before anything is written again."""
+        return self._damage is not None
 
     def write(self, work: Callable[[Rows], R]) -> Future[R]:
         """Do something in a transaction; the future has its result when that is on the disk."""
@@ -106,6 +120,8 @@ class SqliteStore:
 
     def _commit(self, rows: SqliteRows, works: list[_Work]) -> None:
         try:
+            if self._damage is not None:  # what would be acknowledged could be lost with it
+                raise StoreDamaged(self._damage)
             self._connection.execute("BEGIN IMMEDIATE")
             done = [self._done(rows, work) for work in works]
             if self._trouble is not None:
@@ -113,12 +129,14 @@ class SqliteStore:
             self._connection.execute("COMMIT")
             self._trouble = None
         except sqlite3.Error as error:
-            if self._trouble is None:
+            if self._trouble is None and not is_damage(error):
                 log.error("the job store cannot write: %s; tried again with what comes next", error)
             self._trouble = str(error)
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            done = [(None, StoreFailed(str(error)))] * len(works)
+            done = [(None, self._failed(error))] * len(works)
+        except StoreDamaged as error:
+            done = [(None, error)] * len(works)
         for work, (result, failure) in zip(works, done, strict=True):
             if failure is None:
                 work.future.set_result(result)
@@ -139,13 +157,23 @@ class SqliteStore:
         self._connection.execute("RELEASE one")
         return result, None
 
+    def _failed(self, error: sqlite3.Error) -> StoreFailed:
+        """Return what is told of an error; the first that shows damage is in the log."""
+        if not is_damage(error):
+            return StoreFailed(str(error))
+        with self._first:
+            if self._damage is None:
+                self._damage = damaged(self._path, error)
+                log.critical("%s", self._damage)
+        return StoreDamaged(self._damage)
+
     def _read_on(self) -> None:
         rows = SqliteRows(self._reading)
         while (work := self._reads.get()) is not None:
             try:
                 result = work.do(rows)
             except sqlite3.Error as error:
-                work.future.set_exception(StoreFailed(str(error)))
+                work.future.set_exception(self._failed(error))
             except Exception as error:  # noqa: BLE001 - given to who asked for it
                 work.future.set_exception(error)
             else:
@@ -159,25 +187,11 @@ def _put(works: queue.SimpleQueue[_Work | None], work: Callable[[Rows], R]) -> F
     return future
 
 
-def _owned(path: Path) -> int:
-    """Make the folder and take the lock; the descriptor is held for as long as the store is open."""
-    try:
-        make_folder(path.parent)
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # private before SQLite writes to it
-    except OSError as error:
-        raise StartupError(
-            f"{path.parent} cannot hold the job store: {error.strerror}. Let the service write there, or set "
-            "jobs.store."
-        ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise StartupError(
-            f"{path} belongs to another process. One service owns a job store: stop the other one, or set jobs.store."
-        ) from None
-    return lock
+def _look_through(rows: SqliteRows) -> None:
+    """Ask what is asked after the start anyway: damage is seen while somebody looks."""
+    rows.running()
+    rows.backlog()
+    rows.files()
 
 
 def _opened(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

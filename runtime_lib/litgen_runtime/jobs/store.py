@@ -22,6 +22,10 @@ class StoreFailed(Exception):
     """The database cannot write or read at the moment; nothing of the work has happened."""
 
 
+class StoreDamaged(StoreFailed):
+    """What it has written cannot be read: no later try fares better."""
+
+
 class Payload(NamedTuple):
     """A body, in the database, or in a file where it is large."""
 
@@ -138,6 +142,10 @@ class Store(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why the latest write failed; None if it did not."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether somebody has to mend it before anything is written again."""
 
     def write(self, work: Callable[[Rows], R]) -> Future[R]:
         """Do something in a transaction. What ``work`` raises undoes it, and nothing beside it.

@@ -32,7 +32,7 @@ _ID = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 
 @click.group()
 def jobs() -> None:
-    """Look after the jobs of a service; all but `backup` ask the running service."""
+    """Look after the jobs of a service; all but `backup` and `restore` ask the running service."""
 
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:
@@ -173,6 +173,23 @@ def backup(config: str, file: Path) -> None:
     except LitgenError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{file}: {count} jobs, and {files} files in {file}.files")
+
+
+@jobs.command()
+@_CONFIG
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(config: str, file: Path) -> None:
+    """Put a backup in the place of the job store, which is moved aside; the service must not run."""
+    from litgen_runtime.jobs.restore import restore as put_back
+
+    try:
+        store = Path(Service.from_toml(Path(config)).settings.jobs.path)
+        done = put_back(file, store)
+    except LitgenError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{store}: {done.jobs} jobs, and {done.files} files in {store}.files")
+    if done.old is not None:
+        click.echo(f"What stood there is in {done.old.parent}; delete it when nothing of it is needed.")
 
 
 def _given_up(client: Client, job_id: str) -> list[str]:

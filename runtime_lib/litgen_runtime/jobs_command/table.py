@@ -53,6 +53,7 @@ def about(job: Mapping[str, Any]) -> list[str]:
 def backlog(found: Mapping[str, Any]) -> list[str]:
     """Return the lines that say what waits and runs."""
     lines = [] if found["trouble"] is None else [f"the store cannot write: {found['trouble']}"]
+    lines += found.get("stranded", ())  # a service of another version may not say so
     for name, counts in found["endpoints"].items():
         oldest = f", the first in turn for {seconds(counts['oldest_s'])}" if counts["waiting"] else ""
         lines.append(f"{name}: {counts['running']} running, {counts['waiting']} waiting{oldest}")

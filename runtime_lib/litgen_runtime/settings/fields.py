@@ -33,6 +33,12 @@ def _path(value: object) -> object:
     return value
 
 
+def _store(value: object) -> object:
+    if value == "sqlite:///:memory:":
+        raise PydanticCustomError("store", "memory outlasts nothing")
+    return value
+
+
 def _list(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -71,6 +77,7 @@ JobSeconds = Annotated[
 ]
 StoreUrl = Annotated[
     str,
+    BeforeValidator(_store),
     Field(
         pattern=r"^sqlite:///[^?#\x00]+$",
         description='"sqlite:///" and a file, relative to service.toml\'s folder, such as "sqlite:///var/jobs.db"',
@@ -170,12 +177,12 @@ Hosts = Annotated[
 Ports = Annotated[
     tuple[Annotated[int, Field(ge=1, le=65535)], ...],
     BeforeValidator(_list),
-    Field(min_length=1, max_length=1000, description="a list of ports, 1 to 65535"),
+    Field(min_length=1, max_length=1000, description="a list of at least one port, 1 to 65535"),
 ]
 Schedule = Annotated[
     tuple[Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)], ...],
     BeforeValidator(_list),
-    Field(min_length=1, max_length=100, description="a list of seconds, each 0 to 604800"),
+    Field(min_length=1, max_length=100, description="a list of at least one number of seconds, each 0 to 604800"),
 ]
 KeySource = Annotated[
     str | Literal[False],

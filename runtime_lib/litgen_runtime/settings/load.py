@@ -70,15 +70,14 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    """Take paths from the folder of service.toml: that of a file of keys, and of a store if there will be one."""
+    """Take paths from the folder of service.toml: those of the store, and of files of keys and secrets."""
     changed: dict[str, BaseModel] = {}
     keys = settings.auth.keys
     if isinstance(keys, str) and keys.startswith("file:"):
         source = f"file:{(folder / keys.removeprefix('file:')).absolute()}"
         changed["auth"] = settings.auth.model_copy(update={"keys": source})
-    if any(endpoint.jobs for endpoint in settings.endpoints.values()):
-        store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
-        changed["jobs"] = settings.jobs.model_copy(update={"store": store})
+    store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
+    changed["jobs"] = settings.jobs.model_copy(update={"store": store})
     secrets = settings.webhooks.secrets
     if isinstance(secrets, str) and secrets.startswith("file:"):
         source = f"file:{(folder / secrets.removeprefix('file:')).absolute()}"
@@ -142,7 +141,8 @@ def _sentence(detail: ErrorDetails, where: str, origins: Mapping[str, str]) -> s
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(loc[-1], known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
-        return f"{key} is not a key of this version. {hint} Fix it in {place}."
+        below = [variable for dotted, variable in origins.items() if dotted.startswith(f"{key}.")]
+        return f"{key} is not a key of this version. {hint} Fix it in {', '.join(below) or place}."
     shown = "something else" if key in _SECRET else _shown(detail["input"])
     return f"{key} is {shown}; expected {expected}. Fix it in {place}."
 

@@ -141,7 +141,8 @@ class Guard:
             )
         scheme = match["scheme"].lower()
         if scheme not in (("https", "http") if self.allow_http else ("https",)):
-            raise WebhookUrlRejected("The Webhook-Url does not begin with https://, as this service requires.")
+            allowed = "https:// or http://" if self.allow_http else "https://"
+            raise WebhookUrlRejected(f"The Webhook-Url does not begin with {allowed}, as this service requires.")
         port = int(place["port"] or {"https": 443, "http": 80}[scheme])
         if port not in self.ports:
             shown = ", ".join(map(str, self.ports))

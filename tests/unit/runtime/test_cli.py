@@ -67,6 +67,24 @@ def test_check_reads_the_keys(config: Path) -> None:
     assert (result.exit_code, "warning: endpoints.embed.auth names bob" in result.output) == (0, True)
 
 
+def test_check_reads_the_secrets_of_webhooks(config: Path) -> None:
+    """``check`` refuses secrets that the service would end for; without jobs it would not."""
+    env = {"LITGEN__WEBHOOKS__SECRETS": "file:none"}
+    assert call("check", "--config", config, env=env).exit_code == 0
+    env |= {"LITGEN__ENDPOINTS__EMBED__JOBS": "true"}
+    result = call("check", "--config", config, env=env)
+    assert (result.exit_code, 'webhooks.secrets is "file:' in result.output) == (3, True)
+    assert call("check", "--config", config, "--without-keys", env=env).exit_code == 0
+
+
+def test_routes_of_jobs(config: Path) -> None:
+    """``routes`` says which endpoint takes jobs, and where they are asked after."""
+    assert "jobs" not in call("routes", "--config", config).output
+    output = call("routes", "--config", config, env={"LITGEN__ENDPOINTS__EMBED__JOBS": "true"}).output
+    assert "     takes jobs (Prefer: respond-async)\n" in output
+    assert "GET  /v1/jobs and what is below it, of each job\n" in output
+
+
 def test_a_file_of_keys_stands_beside_service_toml(config: Path) -> None:
     """Its path counts from service.toml, not from where the command is run."""
     env = {"LITGEN__AUTH__KEYS": "file:keys/all"}

@@ -129,6 +129,12 @@ def test_advice_names_the_variable(path: Path) -> None:
     assert refusal(path, {variable: "31"}).endswith(f"Lower it or raise timeout_s in {variable}.")
 
 
+def test_an_unknown_table_of_the_environment(path: Path) -> None:
+    """The place to fix is the variable that made it."""
+    message = refusal(path, {"LITGEN__JOBZ__X": "1"})
+    assert message == "jobz is not a key of this version. Did you mean jobs? Fix it in LITGEN__JOBZ__X."
+
+
 def test_no_file(tmp_path: Path) -> None:
     """A missing file says which, and the ways to name another."""
     said = refusal(tmp_path / "absent.toml")

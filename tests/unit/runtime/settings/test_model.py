@@ -181,7 +181,7 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     ),
     "jobs.store": (
         ["sqlite:///var/jobs.db", "sqlite:////srv/jobs.db"],
-        ["var/jobs.db", "sqlite:///", "postgresql://db", "sqlite:///a?mode=ro", 3],
+        ["var/jobs.db", "sqlite:///", "sqlite:///:memory:", "postgresql://db", "sqlite:///a?mode=ro", 3],
         '"sqlite:///" and a file, relative to service.toml\'s folder, such as "sqlite:///var/jobs.db"',
     ),
     "jobs.max_attempts": ([1, 100], [0, 101, "3", True], "a whole number of attempts, 1 to 100"),
@@ -201,12 +201,12 @@ KEYS: dict[str, tuple[list[Any], list[Any], str]] = {
     ),
     "webhooks.allow_http": ([True, False], ["yes", 1, 0], "true or false"),
     "webhooks.allow_private": ([True, False], ["yes", 1, 0], "true or false"),
-    "webhooks.ports": ([[443], [1, 65535]], [[], 443, "443"], "a list of ports, 1 to 65535"),
+    "webhooks.ports": ([[443], [1, 65535]], [[], 443, "443"], "a list of at least one port, 1 to 65535"),
     "webhooks.timeout_s": ([0.5, 20], [0, -1, NAN, INF, 86_401, "10", True], POSITIVE),
     "webhooks.schedule_s": (
         [[0], [0, 5, 604_800]],
         [[], 5, "0"],
-        "a list of seconds, each 0 to 604800",
+        "a list of at least one number of seconds, each 0 to 604800",
     ),
     "jobs.remember_s": ([1, 604_800], [0, -1, "10", True], LONG),
 }
