@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from litgen_runtime.jobs.sqlite import SqliteStore
 from tests.integration.jobs import accepted, ended, job_of, stands, submit
 from tests.services import Running, act, assert_problem, config, eventually, serving
 
@@ -39,6 +40,34 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert eventually(lambda: submit(service, "/act", {"do": "pid"}).status_code == 202)
         assert "the job store cannot write" in service.log()
     assert not list((tmp_path / "var" / "jobs.db.files").iterdir()), "a refused body has left its file"
+
+
+def spoil(database: Path) -> None:
+    """Overwrite all of a database but its first page, as a bad disk does, or somebody's copy."""
+    with database.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+
+
+def test_a_damaged_store(tmp_path: Path) -> None:
+    """Nobody is told to try again shortly, and the log says once what to do."""
+    database = tmp_path / "var" / "jobs.db"
+    SqliteStore(database).close()
+    path = config(tmp_path, {"act": act(jobs=True)})
+    with serving(path) as service:
+        assert eventually(lambda: service.get("/health").json()["status"] == "ready")
+        spoil(database)
+        for _ in range(3):
+            refused = submit(service, "/act", {"do": "pid"})
+            assert_problem(refused, 503, "storage-damaged")
+            assert "retry-after" not in refused.headers
+        health = service.get("/health").json()
+        assert health["status"] == "degraded"
+        words = f"the job store {database} is damaged: database disk image is malformed. Stop the service and put a "
+        assert health["jobs"]["trouble"].startswith(words)
+        assert service.post("/act", {"do": "echo", "text": "now"}).json()["value"] == "now", "a call needs no store"
+        assert service.log().count(words) == 1
 
 
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:

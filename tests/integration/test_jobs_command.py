@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -200,11 +199,12 @@ def test_backup(path: Path, tmp_path: Path) -> None:
         assert again.returncode == 1
         assert "is there already" in again.stderr
     assert jobs("backup", "--config", path, tmp_path / "still.db").returncode == 0, "nor has it to run"
-    shutil.rmtree(tmp_path / "var")
-    (tmp_path / "var").mkdir(mode=0o700)
-    shutil.move(copies[1], tmp_path / "var" / "jobs.db")
-    shutil.move(f"{copies[1]}.files", tmp_path / "var" / "jobs.db.files")
+    done = jobs("restore", "--config", path, copies[1])
+    assert (done.returncode, done.stdout.splitlines()[0].split(":")[0]) == (0, str(tmp_path / "var" / "jobs.db"))
+    assert f"What stood there is in {tmp_path / 'var' / 'jobs.db.replaced-'}" in done.stdout
     with serving(path) as service:
+        refused = jobs("restore", "--config", path, copies[0])
+        assert (refused.returncode, "belongs to another process" in refused.stderr) == (1, True)
         assert httpx.get(f"{service.url}/v1/jobs/{first}/result").content == data[::-1]
         for job in service.get("/v1/jobs").json()["jobs"]:
             ended(service, job["id"])

@@ -102,7 +102,7 @@ def with_jobs(operation: dict[str, Any], *, webhooks: bool) -> dict[str, Any]:
         "400": (errors.InvalidHeader, errors.IdempotencyKeyMissing),
         "422": (errors.IdempotencyKeyReused, *((errors.WebhookUrlRejected,) if webhooks else ())),
         "429": (errors.RateLimited,),
-        "503": (errors.StorageFull, *((errors.WebhookUrlNotChecked,) if webhooks else ())),
+        "503": (errors.StorageFull, errors.StorageDamaged, *((errors.WebhookUrlNotChecked,) if webhooks else ())),
     }
     responses = {"202": _job("Accepted as a job")} | operation["responses"]
     for status, more in refusals.items():

@@ -70,14 +70,15 @@ def validate(raw: Mapping[str, Any], where: str, origins: Mapping[str, str] | No
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    """Take paths from the folder of service.toml: those of the store, and of files of keys and secrets."""
+    """Take paths from the folder of service.toml: those of files of keys, and of a store that there is or will be."""
     changed: dict[str, BaseModel] = {}
     keys = settings.auth.keys
     if isinstance(keys, str) and keys.startswith("file:"):
         source = f"file:{(folder / keys.removeprefix('file:')).absolute()}"
         changed["auth"] = settings.auth.model_copy(update={"keys": source})
-    store = f"sqlite:///{(folder / settings.jobs.path).absolute()}"
-    changed["jobs"] = settings.jobs.model_copy(update={"store": store})
+    store = (folder / settings.jobs.path).absolute()
+    if any(endpoint.jobs for endpoint in settings.endpoints.values()) or store.exists():
+        changed["jobs"] = settings.jobs.model_copy(update={"store": f"sqlite:///{store}"})
     secrets = settings.webhooks.secrets
     if isinstance(secrets, str) and secrets.startswith("file:"):
         source = f"file:{(folder / secrets.removeprefix('file:')).absolute()}"

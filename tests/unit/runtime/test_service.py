@@ -50,6 +50,17 @@ def test_port_that_is_taken() -> None:
             service._listen(Service(**raw).settings)
 
 
+def test_a_store_that_nobody_opens(tmp_path: Path) -> None:
+    """Where jobs were taken once and are not any more, a start says that those that wait are not done."""
+    path = tmp_path / "service.toml"
+    path.write_text(TOML)
+    assert list(Service.from_toml(path)._warnings_of_jobs()) == []
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "jobs.db").touch()
+    (warning,) = Service.from_toml(path)._warnings_of_jobs()
+    assert warning.startswith(f"{tmp_path / 'var' / 'jobs.db'} may hold jobs that wait, and no endpoint takes jobs")
+
+
 def test_absent_device_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that asks for a device that is not there could never start: exit code 3, one line."""
     lines: list[Any] = []

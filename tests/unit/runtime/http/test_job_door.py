@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -444,3 +445,26 @@ def test_as_fast_as_they_may_come(tmp_path: Path) -> None:
         assert (await calling).status == 200
 
     lives(tmp_path, life, jobs_per_minute=2.0)
+
+
+def test_jobs_of_an_endpoint_that_takes_none_any_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody does them, and so the log and /health say that they are there, until they have been ended."""
+
+    async def waits(home: House) -> None:
+        assert (await home.call(**ASYNC)).status == 202
+
+    async def stays(home: House) -> None:
+        assert await until(lambda: caplog.records)
+        (line,) = home.desk.health()["stranded"]
+        assert [record.getMessage() for record in caplog.records] == [line]
+        assert line.startswith("1 job waits for the endpoint gone, which takes none")
+        assert home.desk.health()["trouble"] is None
+        (job,) = await home.jobs()
+        await home.desk.ledger.cancel(job.id, "")
+        assert home.desk.health()["stranded"] == []
+
+    lives(tmp_path, waits)
+    with sqlite3.connect(tmp_path / "jobs.db") as database:
+        database.execute("UPDATE jobs SET endpoint = 'gone'")
+    database.close()
+    lives(tmp_path, stays)

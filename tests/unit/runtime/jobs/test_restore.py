@@ -20,6 +20,7 @@ from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Rules
 from litgen_runtime.jobs.restore import restore
 from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.jobs.store import Query, StoreDamaged
 from litgen_runtime.jobs.wish import Wish
 
 LARGE = b"x" * 100_000
@@ -156,6 +157,13 @@ def _spoil(path: Path) -> None:
         file.write(b"\xff" * 4096)
 
 
+def _spoil_all(path: Path) -> None:
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+
+
 def _lose_a_file(path: Path) -> None:
     for file in Path(f"{path}.files").iterdir():
         file.unlink()
@@ -216,6 +224,30 @@ def test_a_backup_makes_no_folders(store: Path, tmp_path: Path) -> None:
     with pytest.raises(BackupFailed, match=r"There is no folder .*typo"):
         back_up(store, tmp_path / "typo" / "jobs.db")
     assert not (tmp_path / "typo").exists()
+
+
+def test_a_damaged_store_is_not_opened(store: Path) -> None:
+    """What shows only when its tables are read ends the start as well, with what to do."""
+    SqliteStore(store).close()
+    _spoil_all(store)
+    with pytest.raises(StartupError, match=r"is damaged: .* with `jobs restore FILE`; or move"):
+        SqliteStore(store)
+
+
+@pytest.mark.parametrize("work", ["read", "write"])
+def test_damage_that_shows_in_use(store: Path, work: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is in the log once, and stays the store's trouble: nothing more is accepted, whatever could be written."""
+    SqliteStore(store).close()
+    used = SqliteStore(store)
+    _spoil_all(store)
+    for _ in range(2):
+        with pytest.raises(StoreDamaged):
+            getattr(used, work)(lambda rows: rows.add_event(rows.page(Query("alice"))[0].id, 0.0, "x", b"")).result()
+    with pytest.raises(StoreDamaged):
+        used.write(lambda rows: None).result()
+    assert used.trouble is not None
+    assert [record.getMessage() for record in caplog.records] == [used.trouble]
+    used.close()
 
 
 @pytest.fixture

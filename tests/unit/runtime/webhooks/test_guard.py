@@ -148,10 +148,12 @@ def test_ports(port: int) -> None:
 @pytest.mark.parametrize("scheme", ["http", "ftp", "file", "gopher", "ws", "javascript"])
 def test_schemes(scheme: str) -> None:
     """Only https, and http where the operator allows it."""
-    with pytest.raises(WebhookUrlRejected):
+    with pytest.raises(WebhookUrlRejected, match="does not begin with https://, as"):
         GUARD.target(f"{scheme}://example.com:443/")
     loose = Guard(allow_http=True, ports=(80,))
     assert loose.target("http://example.com/").url == "http://example.com:80/"
+    with pytest.raises(WebhookUrlRejected, match="does not begin with https:// or http://, as"):
+        loose.target("ftp://example.com:80/")
 
 
 @pytest.mark.parametrize(
