@@ -52,7 +52,7 @@ def bodies(path: Path) -> list[bytes]:
     store = SqliteStore(path)
     blobs = Blobs(Path(f"{path}.files"))
     jobs = store.read(lambda rows: rows.waiting("embed", 1e12, 10)).result()
-    payloads = [store.read(lambda rows, job=job: rows.body(job.id)).result() for job in jobs]
+    payloads = store.read(lambda rows: [rows.body(job.id) for job in jobs]).result()
     store.close()
     return [blobs.data(payload) for payload in payloads if payload is not None]
 
