@@ -1,5 +1,6 @@
 """Services that run out of something: descriptors, somebody who reads their log."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -66,6 +67,29 @@ def test_nobody_reads_the_log(tmp_path: Path, marked: Marked) -> None:
             assert httpx.post(url + "/act", json={"do": "pid"}, timeout=20).status_code == 200
             assert httpx.post(url + "/act", json={"do": "die"}, timeout=20).status_code == 503
             assert httpx.post(url + "/act", json={"do": "pid"}, timeout=20).status_code == 200
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def test_a_log_that_is_not_read(tmp_path: Path, marked: Marked) -> None:
+    """With the pipe of standard error full, requests are served, workers replaced, and the drain ends with exit 0."""
+    command = [sys.executable, "-m", "litgen_runtime", "serve", "--config", str(config(tmp_path, {"act": act()}))]
+    environment = {**os.environ, MARK: marked.mark}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stderr is not None
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        try:
+            said = b""
+            while b"ready: " not in said:
+                said += process.stderr.read(4096)
+            url = said.partition(b"listening on ")[2].split()[0].decode()
+            with httpx.Client(base_url=url, timeout=5) as client:
+                for _ in range(80):  # lines, more than the pipe holds
+                    assert client.post("/act", json={"do": "http-error", "number": 599}).status_code == 599
+                assert client.post("/act", json={"do": "die"}).status_code == 503
+                assert client.post("/act", json={"do": "pid"}).status_code == 200
             process.terminate()
             assert process.wait(20) == 0
         finally:

@@ -6,10 +6,13 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from litgen_runtime.groups import kill_session
 
+_GUARDIAN_S = 3.0  # more than it takes to remove what it has to
+_POLL_S = 0.005
 
 class Children:
     """Every child process, by pid, and the guardian that outlives us.
@@ -88,7 +91,17 @@ class Children:
             del self._on_exit[pid]
         os.close(self._pipe)
         if self._guardian:
-            os.waitpid(self._guardian, 0)
+            self._await_guardian()
+
+    def _await_guardian(self) -> None:
+        """See the guardian's end; one that stands still is killed, since nothing is left for it to do."""
+        deadline = time.monotonic() + _GUARDIAN_S
+        while not os.waitpid(self._guardian, os.WNOHANG)[0]:
+            if time.monotonic() > deadline:
+                os.kill(self._guardian, signal.SIGKILL)
+                os.waitpid(self._guardian, 0)
+                return
+            time.sleep(_POLL_S)
 
     def _start_guardian(self) -> None:
         if self._pipe >= 0:
