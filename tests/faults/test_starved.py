@@ -15,7 +15,7 @@ from tests.services import MARK, ROOT, Marked, act, config, eventually, square
 
 
 def test_no_descriptors_left(tmp_path: Path, marked: Marked) -> None:
-    """With more connections than descriptors the service neither dies nor spins, and serves again afterwards."""
+    """Without descriptors for connections, or for processes, it neither dies nor spins, and serves again afterwards."""
     log = tmp_path / "log"
     path = config(tmp_path, {"square": square()}, {"header_timeout_s": 60.0})
     serve = f'ulimit -n 128; exec "{sys.executable}" -m litgen_runtime serve --config "{path}"'
@@ -43,6 +43,14 @@ def test_no_descriptors_left(tmp_path: Path, marked: Marked) -> None:
             return bool(answer.json() == {"x": 9})
 
         assert eventually(answers)
+        supervisor, limits = psutil.Process(process.pid), psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        supervisor.rlimit(psutil.RLIMIT_NOFILE, (3, limits[1]))
+        for module in ("litgen_runtime.supervisor.guardian", "litgen_runtime.worker"):
+            marked.of(module)[0].kill()
+        assert eventually(lambda: "cannot be started now" in log.read_text())
+        supervisor.rlimit(psutil.RLIMIT_NOFILE, limits)
+        assert eventually(answers)
+        assert eventually(lambda: marked.of("litgen_runtime.supervisor.guardian"))
         process.terminate()
         assert process.wait(20) == 0
     finally:

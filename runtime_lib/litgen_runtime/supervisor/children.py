@@ -14,6 +14,7 @@ from litgen_runtime.groups import kill_session
 _GUARDIAN_S = 3.0  # more than it takes to remove what it has to
 _POLL_S = 0.005
 
+
 class Children:
     """Every child process, by pid, and the guardian that outlives us.
 
@@ -89,7 +90,7 @@ class Children:
             os.waitpid(pid, 0)
             self._tell_guardian(f"-{pid}\n")
             del self._on_exit[pid]
-        os.close(self._pipe)
+        self._close_pipe()
         if self._guardian:
             self._await_guardian()
 
@@ -104,15 +105,21 @@ class Children:
             time.sleep(_POLL_S)
 
     def _start_guardian(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
+        self._close_pipe()
         reading, self._pipe = os.pipe()
-        self._guardian = self._launch(
-            "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
-        )
-        os.close(reading)
+        try:
+            self._guardian = self._launch(
+                "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
+            )
+        finally:
+            os.close(reading)
         for pid in self._on_exit:
             self._tell_guardian(f"+{pid}\n")
+
+    def _close_pipe(self) -> None:
+        pipe, self._pipe = self._pipe, -1
+        if pipe >= 0:
+            os.close(pipe)
 
     def _launch(
         self, module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]
@@ -121,8 +128,9 @@ class Children:
         return _launch(module, arguments, descriptors, given)
 
     def _tell_guardian(self, line: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything
-            os.write(self._pipe, line.encode())
+        if self._pipe >= 0:
+            with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything
+                os.write(self._pipe, line.encode())
 
 
 def _launch(module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]) -> int:
