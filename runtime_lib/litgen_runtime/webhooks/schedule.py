@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus
 
 JITTER = 0.2
-_LEAST_S, _MOST_S = 1.0, 86_400.0
+_MOST_S = 86_400.0
 _GONE = 410
 
 
@@ -63,9 +63,10 @@ def after(
         return replace(told, status=DeliveryStatus.DELIVERED, ended_at=now)
     if attempt.status == _GONE or told.step >= len(schedule_s):
         return replace(told, status=DeliveryStatus.DEAD, ended_at=now)
-    if attempt.retry_after_s is not None:
-        return replace(told, due=now + min(max(attempt.retry_after_s, _LEAST_S), _MOST_S))
-    return replace(told, due=now + _spread(schedule_s[told.step], jitter))
+    wait_s = _spread(schedule_s[told.step], jitter)
+    if attempt.retry_after_s is not None:  # no sooner than scheduled: else one that is down and says 1 is soon given up
+        wait_s = max(wait_s, min(attempt.retry_after_s, _MOST_S))
+    return replace(told, due=now + wait_s)
 
 
 def longest_s(schedule_s: Sequence[float]) -> float:

@@ -53,11 +53,20 @@ def test_what_ends_it(schedule_s: list[float], step: int) -> None:
     assert after(delivery, Attempt(error="x", blocked=True), schedule_s, 200.0).status is DeliveryStatus.BLOCKED
 
 
-@pytest.mark.parametrize(("asked", "granted"), [(0.0, 1.0), (-5.0, 1.0), (30.0, 30.0), (1e9, 86_400.0)])
+@pytest.mark.parametrize(("asked", "granted"), [(0.0, 5.0), (-5.0, 5.0), (1.0, 5.0), (30.0, 30.0), (1e9, 86_400.0)])
 def test_retry_after(asked: float, granted: float) -> None:
-    """The receiver's wish counts, within a second and a day."""
-    delivery = after(NEW, Attempt(503, "it answers 503", asked), [0, 5], 200.0)
+    """It is asked no sooner than it wishes, and within a day."""
+    delivery = after(NEW, Attempt(503, "it answers 503", asked), [0, 5], 200.0, 0.0)
     assert delivery.due == 200.0 + granted
+
+
+@given(SCHEDULES, st.floats(-1e6, 1e6), st.floats(-1, 1))
+def test_a_receiver_in_a_hurry(schedule_s: list[float], asked: float, jitter: float) -> None:
+    """Whatever it says while it is down, the schedule is not over sooner."""
+    for step in range(len(schedule_s) - 1):
+        delivery = replace(NEW, step=step)
+        plain = after(delivery, DOWN, schedule_s, 100.0, jitter)
+        assert after(delivery, Attempt(503, "it answers 503", asked), schedule_s, 100.0, jitter).due >= plain.due
 
 
 def test_reading_retry_after() -> None:
