@@ -13,6 +13,7 @@ from litgen_runtime.errors import RequestError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Source: Crockford's base 32, in lower case
 _ID_BITS = 128
+_latest: dict[str, int] = {}  # the number of the id that was made last, by prefix: each is made by one thread
 
 
 ID_PATTERN = "job_[0-9a-z]{26}"
@@ -90,9 +91,13 @@ class Job:
 def new_id(prefix: str = "job") -> str:
     """Return an id: 48 bits of milliseconds and 80 random ones, so that later jobs come later in an index.
 
-    Source: the layout of ULID.
+    Of two that this process makes in a millisecond, the later one is greater too: lists go on behind a deleted job by
+    its id. Source: the layout of ULID.
     """
     number = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10))
+    if number <= (latest := _latest.get(prefix, 0)):
+        number = latest + 1 + int.from_bytes(os.urandom(8))
+    _latest[prefix] = number
     return f"{prefix}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(_ID_BITS - _ID_BITS % 5, -1, -5))
 
 

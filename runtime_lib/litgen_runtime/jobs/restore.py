@@ -22,7 +22,7 @@ from litgen_runtime.jobs.ownership import own
 from litgen_runtime.jobs.schema import VERSION
 
 _NEW, _OLD = "new", "jobs.db"
-_BESIDE = ("-wal", "-shm", "")  # the database last: without it the others are nobody's
+_BESIDE = ("-wal", "-shm", "-journal", "")  # the database last: without it the others are nobody's
 
 
 class Restored(NamedTuple):

@@ -47,13 +47,14 @@ def test_a_table() -> None:
 
 
 def test_a_backlog() -> None:
-    """What waits and runs, and a store in trouble first."""
+    """What waits and runs; before that a store in trouble, and what nobody does."""
     endpoints = {
         "embed": {"running": 1, "waiting": 0, "oldest_s": 0.0},
         "read": {"running": 0, "waiting": 7, "oldest_s": 300.0},
     }
-    assert backlog({"trouble": "disk full", "endpoints": endpoints}) == [
+    assert backlog({"trouble": "disk full", "stranded": ["2 jobs wait"], "endpoints": endpoints}) == [
         "the store cannot write: disk full",
+        "2 jobs wait",
         "embed: 1 running, 0 waiting",
         "read: 0 running, 7 waiting, the first in turn for 5m",
     ]
