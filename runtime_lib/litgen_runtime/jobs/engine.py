@@ -256,6 +256,6 @@ class Engine:
 
     def _failure(self, job: Job, error: RequestError) -> Failed:
         if error.log:
-            log.error("%s: job %s: %s", self._endpoint, job.id, error.log)
+            log.error("%s: %s: %s", self._endpoint, job.id, error.log)
             error.log = None  # what is stored is not for the log alone
         return Failed(error.to_json(), again=error.status >= 500 and error.code not in _FINAL)

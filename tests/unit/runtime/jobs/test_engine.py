@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.errors import PredictFailed, StorageFull
 from litgen_runtime.jobs.claims import Claim, Settlement
@@ -172,8 +174,8 @@ def test_a_body_that_cannot_be_read_fails_its_job_alone() -> None:
     run(main())
 
 
-def test_the_log_is_not_stored() -> None:
-    """Of a failure, what is for the log goes there and not into the database."""
+def test_the_log_is_not_stored(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a failure, what is for the log goes there and not into the database; it names the job."""
 
     async def main() -> None:
         desk = Desk(Claim(job(), b""))
@@ -187,3 +189,4 @@ def test_the_log_is_not_stored() -> None:
         assert b"secret" not in settlement.outcome.error
 
     run(main())
+    assert caplog.messages == ["embed: job_1: Traceback: secret"]
