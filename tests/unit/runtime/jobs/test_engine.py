@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.dispatcher.ticket import NotRun, Ticket
 from litgen_runtime.errors import PredictFailed, StorageFull
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.engine import Engine
@@ -32,6 +32,7 @@ class Desk:
         self.may_claim.set()
         self.may_settle.set()
         self.tickets: list[Ticket] = []
+        self.stopped: list[Ticket] = []
         self.in_flight = 0
         self.on_room: Any = None
         self.room = 1
@@ -53,6 +54,10 @@ class Desk:
         found = [Ticket(1, body, 0.0, 1e9, 1e9, patient=True) for body in bodies]
         self.tickets += found
         return found
+
+    def stop(self, ticket: Ticket) -> None:
+        """Have one end."""
+        self.stopped.append(ticket)
 
     def count(self, change: int) -> None:
         """So many more are in flight."""
@@ -109,6 +114,27 @@ def test_a_result_on_its_way_to_the_disk_is_waited_for() -> None:
         desk.may_settle.set()
         await closing
         assert [each.outcome for each in desk.settled] == [Succeeded()]
+
+    run(main())
+
+
+def test_a_cancel_that_comes_before_its_run() -> None:
+    """A call's run that becomes a job's is told, whatever is claimed between; one that has ended is not waited for."""
+
+    async def main() -> None:
+        desk = Desk()
+        engine = desk.engine()
+        engine.stop_job(job())
+        engine.wake()
+        await turns()
+        assert desk.asked == 1
+        ticket = Ticket(1, b"", 0.0, 1e9, 1e9)
+        engine.follow(job(), ticket)
+        assert desk.stopped == [ticket]
+        ticket.settle(NotRun())
+        await turns()
+        assert [each.outcome for each in desk.settled] == [GivenBack()]
+        assert engine._unwanted == set()
 
     run(main())
 
