@@ -162,7 +162,7 @@ def test_jobs_of_an_endpoint_that_needs_no_key(is_open: bool) -> None:
     raw = tables(jobs=True, auth=not is_open)
     raw["endpoints"]["other"] = {**raw["endpoints"]["embed"], "path": "/other", "auth": True}
     document = describe(validate(raw | {"auth": {"keys": "env:A"}}, "x"))
-    keys = [{"bearer": []}, {"apiKey": []}]
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
     assert document["paths"]["/v1/jobs/{id}"]["get"]["security"] == ([*keys, {}] if is_open else keys)
     assert document["paths"]["/other"]["post"]["security"] == keys
 
