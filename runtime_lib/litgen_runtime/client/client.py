@@ -92,7 +92,7 @@ class Client:
         key: str | None = None,
         content_type: str | None = None,
         webhook_url: str | None = None,
-        webhook_events: Sequence[str] = ("completed",),
+        webhook_events: str | Sequence[str] = "completed",
         start_within_s: float | None = None,
         cancel_after_s: float | None = None,
         retries: bool = True,
@@ -106,7 +106,7 @@ class Client:
                 own unless given, so that it is one job however often it has to be sent.
             content_type: as in `call`.
             webhook_url: who is told what becomes of it.
-            webhook_events: ``started``, ``completed``, or both.
+            webhook_events: ``started``, ``completed``, or a list of both.
             start_within_s: it expires if it has not begun by then, in seconds.
             cancel_after_s: it is canceled then, in seconds.
             retries: whether it is tried again if it fails.
@@ -117,9 +117,10 @@ class Client:
             ClientError: the endpoint takes no jobs, and has answered the call.
         """
         content, media_type = _encoded(body, content_type)
+        events = webhook_events if isinstance(webhook_events, str) else ", ".join(webhook_events)
         wishes = {
             "Webhook-Url": webhook_url,
-            "Webhook-Events": ", ".join(webhook_events) if webhook_url else None,
+            "Webhook-Events": events if webhook_url else None,
             "Job-TTL": None if start_within_s is None else str(start_within_s),
             "Cancel-After": None if cancel_after_s is None else str(cancel_after_s),
             "Job-Retry": None if retries else "none",

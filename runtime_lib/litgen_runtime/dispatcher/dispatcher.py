@@ -106,8 +106,11 @@ class Dispatcher:
         Raises:
             QueueFull: as much waits as the queue may hold.
             Quarantined: this body has killed workers.
+            Draining: what was open has been cut.
         """
         now = time.monotonic()
+        if self._waiting.is_closed:
+            raise refusals.drain_over()
         seconds = self._quarantine.holds(body, now)
         if seconds is not None:
             raise refusals.quarantined(self.name, seconds)
@@ -117,8 +120,7 @@ class Dispatcher:
         queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
         deadline = arrived + (at_most_s if endless else min(self.timeout_s, at_most_s))
         start_by = min(deadline, arrived + queue_s)
-        feed = Feed() if self.streams else None
-        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, feed)
+        ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, Feed() if self.streams else None)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
         line = None if self._waiting or self.max_size > 1 else self._idle_line()
@@ -268,10 +270,8 @@ class Dispatcher:
                 ticket.feed.push(item)
 
     def cut(self) -> int:
-        """Answer whatever is still open with ``draining``; return how many that were."""
-        waiting = list(self._waiting)
-        for ticket in waiting:
-            self._waiting.remove(ticket)
+        """Answer whatever is still open with ``draining``, and all that comes; return how many were open."""
+        waiting = self._waiting.close()
         held = [ticket for line in self._lines.values() for ticket in line.tickets.values()]
         return sum(ticket.settle(refusals.drain_over()) for ticket in waiting + held)
 

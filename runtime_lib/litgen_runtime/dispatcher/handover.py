@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.dispatcher.waiting import Waiting
 
@@ -30,8 +31,10 @@ class Handover:
         return ticket.is_open and ticket.attempt == 1 and self._waiting.remove(ticket)
 
     def give_back(self, ticket: Ticket) -> None:
-        """Let a request wait that was taken out; it is the next one."""
-        if ticket.is_open:
+        """Let a request wait that was taken out; it is the next one, or cut as those are that waited on."""
+        if self._waiting.is_closed:
+            ticket.settle(refusals.drain_over())
+        elif ticket.is_open:
             self._waiting.put_back([ticket])
             self._pump()
 

@@ -23,6 +23,7 @@ class Waiting:
         self._suspects: OrderedDict[int, Ticket] = OrderedDict()
         self.bytes = 0
         self.arriving = 0  # bytes that have arrived of bodies that are not complete
+        self.is_closed = False  # nothing may wait any more
 
     def __len__(self) -> int:
         return len(self._tickets) + len(self._suspects)
@@ -60,6 +61,14 @@ class Waiting:
                 self.bytes -= ticket.size
                 return True
         return False
+
+    def close(self) -> list[Ticket]:
+        """Take everything out, for good: nobody will look here again."""
+        self.is_closed = True
+        tickets = list(self)
+        for ticket in tickets:
+            self.remove(ticket)
+        return tickets
 
     def next_suspect(self) -> Ticket | None:
         """Take the oldest suspect."""

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from litgen_runtime.errors import LitgenError
-from litgen_runtime.jobs.blobs import sync
+from litgen_runtime.jobs.blobs import sync_folder
 
 _TRIES = 5
 
@@ -51,9 +51,9 @@ def back_up(store: Path, target: Path) -> tuple[int, int]:
         for path in copied.iterdir():
             if path.name not in names:
                 path.unlink()
-        sync(copied)
+        sync_folder(copied)
         partial.rename(target)
-        sync(target.parent)
+        sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         _drop(partial, copied)
         raise BackupFailed(f"{store} cannot be copied to {target}: {error}.") from None

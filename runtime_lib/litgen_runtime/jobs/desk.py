@@ -157,6 +157,7 @@ class Desk:
 
     async def close(self) -> None:
         """Let go of the store; everything that has ended is in it."""
+        await self.ledger.submitted()  # a call that becomes a job brings its engine what has come of it
         for engine in self._engines.values():
             await engine.close()
         for task in self._tasks:

@@ -74,7 +74,7 @@ class Engine:
         self._running: dict[str, Ticket] = {}
         self._said: dict[str, Said] = {}  # of those that run
         self._has_news = asyncio.Event()
-        self._unwanted: set[str] = set()  # jobs whose end was wished while they may have been on their way here
+        self._unwanted: set[str] = set()  # whose end was wished on their way here or from here, until that is written
         self._settlements: list[Settlement] = []
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
@@ -134,7 +134,6 @@ class Engine:
                 except StorageFull:
                     await asyncio.sleep(_AGAIN_S)
                 self._may_be_due = True
-            self._unwanted.clear()
             self._may_be_due = self._may_be_due and self._ledger.backlogs[self._endpoint].jobs > 0
 
     async def _claim(self, room: int) -> bool:
@@ -174,6 +173,7 @@ class Engine:
             except StorageFull:
                 self._settlements = settlements + self._settlements
                 return False
+        self._unwanted -= {settlement.job.id for settlement in settlements}
         self._count(-len(settlements))
         return True
 
@@ -256,6 +256,6 @@ class Engine:
 
     def _failure(self, job: Job, error: RequestError) -> Failed:
         if error.log:
-            log.error("%s: job %s: %s", self._endpoint, job.id, error.log)
+            log.error("%s: %s: %s", self._endpoint, job.id, error.log)
             error.log = None  # what is stored is not for the log alone
         return Failed(error.to_json(), again=error.status >= 500 and error.code not in _FINAL)

@@ -111,6 +111,10 @@ class Ledger:
         task.add_done_callback(self._submitting.discard)
         return await asyncio.shield(task)
 
+    async def submitted(self) -> None:
+        """Wait for what is being accepted, whoever has asked for it."""
+        await asyncio.gather(*self._submitting, return_exceptions=True)
+
     async def _submit(self, wish: Wish, underway: Underway | None) -> tuple[Job, bool]:
         if not self._opened.is_set():
             await expect_open(self._opened, self._store, 0.0 if underway is not None else _OPENING_S)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from litgen_runtime.jobs.backup import BackupFailed, back_up
-from litgen_runtime.jobs.blobs import make_folder, sync
+from litgen_runtime.jobs.blobs import make_folder, sync_folder
 from litgen_runtime.jobs.ownership import own
 from litgen_runtime.jobs.schema import VERSION
 
@@ -56,7 +56,7 @@ def restore(backup: Path, store: Path) -> Restored:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        sync(store.parent)
+        sync_folder(store.parent)
         return Restored(jobs, files, finish(store))
     except OSError as error:
         raise BackupFailed(f"{store} cannot be replaced: {error}. Put that right, and restore again.") from None
@@ -77,7 +77,7 @@ def finish(store: Path) -> Path | None:
         return None
     old = _free(f"{store}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     folder.rename(old)
-    sync(store.parent)
+    sync_folder(store.parent)
     return old / _OLD
 
 
@@ -89,10 +89,10 @@ def _swap(folder: Path, store: Path, end: str, ends: Sequence[str]) -> None:
     for each in ends:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{store}{each}").rename(folder / f"{_OLD}{each}")
-    sync(folder)
+    sync_folder(folder)
     new.rename(f"{store}{end}")
-    sync(folder)
-    sync(store.parent)
+    sync_folder(folder)
+    sync_folder(store.parent)
 
 
 def _free(name: str) -> Path:

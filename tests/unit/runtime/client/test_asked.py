@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from litgen_runtime import Client
-from litgen_runtime.client import ClientError, Unreachable
+from litgen_runtime.client import Answer, ClientError, Unreachable
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -54,3 +55,19 @@ def test_who_waits_for_a_moment_is_not_kept_for_longer() -> None:
     with pytest.raises(Unreachable):
         Client(NOWHERE, retry_s=5).result("job_1", timeout_s=0.3)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("events", "header"), [("completed", "completed"), (["started", "completed"], "started, completed")]
+)
+def test_one_event_needs_no_list(events: Any, header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A string is a sequence of its letters, too."""
+    sent: list[str] = []
+
+    def exchange(method: str, url: str, headers: dict[str, str], body: bytes | None, timeout_s: float) -> Answer:
+        sent.append(headers["Webhook-Events"])
+        return Answer(202, {}, b'{"id": "job_1", "status": "queued"}')
+
+    monkeypatch.setattr("litgen_runtime.client.client.exchange", exchange)
+    Client(NOWHERE).submit("/embed", {}, webhook_url="https://example.com", webhook_events=events)
+    assert sent == [header]

@@ -619,6 +619,8 @@ def test_cut() -> None:
                 await ticket.wait()
             assert cut.value.headers == {"Connection": "close"}
         assert (d.cut(), d.queued) == (0, 0)
+        with pytest.raises(Draining):
+            d.submit(b"", now())  # its body was on its way to a file
         other = FakeWorker(d).ready()
         await turns()
         assert other.read() == [], "what was cut does not run"
@@ -700,6 +702,7 @@ class Play:
         self.tickets: list[Ticket] = []
         self.settled: dict[int, int] = {}
         self.put_back = 0
+        self.is_cut = False
 
     def step(self, name: str, number: int) -> None:
         """Let something happen; a worker is the ``number``-th, where it needs one."""
@@ -710,6 +713,7 @@ class Play:
         elif name == "cut":
             open_tickets = sum(ticket.is_open for ticket in self.tickets)
             assert self.dispatcher.cut() == open_tickets
+            self.is_cut = True
         elif self.workers and name != "wait":
             self.step_of(self.workers[number % len(self.workers)], name, number)
 
@@ -735,6 +739,10 @@ class Play:
         except QueueFull:
             assert before >= self.queue, "nobody is refused while there is room"
             return
+        except Draining:
+            assert self.is_cut
+            return
+        assert not self.is_cut, "nobody looks after what comes behind the cut"
         ticket.on_done = lambda: self.settled.update({ticket.id: self.settled.get(ticket.id, 0) + 1})
         if not ticket.is_open:
             ticket.on_done()

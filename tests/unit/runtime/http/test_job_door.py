@@ -22,8 +22,10 @@ from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Head, Receive, Scope, Send
 from litgen_runtime.http.spool import Spool
 from litgen_runtime.jobs.desk import Desk
+from litgen_runtime.jobs.payloads import Payloads
 from litgen_runtime.jobs.record import Job, Status
-from litgen_runtime.jobs.store import Query
+from litgen_runtime.jobs.sqlite import SqliteStore
+from litgen_runtime.jobs.store import Payload, Query
 from litgen_runtime.settings.load import validate
 from litgen_runtime.transport.bodies import spooled_body
 from litgen_runtime.transport.frames import pack_note
@@ -256,6 +258,64 @@ def test_a_store_that_cannot_write(tmp_path: Path, leaves: bool, monkeypatch: py
         assert await home.jobs() == []
 
     lives(tmp_path, life, sync_to_job_after_s=AFTER_S, timeout_s=4 * AFTER_S)
+
+
+def test_a_drain_that_is_over_before_a_call_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store refuses it then, it is answered as every call that is cut; no queue takes it back."""
+
+    async def life(home: House) -> None:
+        worker = FakeWorker(home.dispatcher).ready()
+        asked: list[object] = []
+        is_cut = asyncio.Event()
+
+        async def full(*what: object) -> None:
+            asked.append(what)
+            await is_cut.wait()
+            raise StorageFull("No room.")
+
+        monkeypatch.setattr(home.desk.ledger, "submit", full)
+        callings = [home.calling(f"call {number}") for number in range(3)]
+        await begun(worker)
+        await until(lambda: len(asked) == 3)
+        home.dispatcher.cut()
+        is_cut.set()
+        replies = [await calling for calling in callings]
+        assert [(reply.status, reply.json["code"]) for reply in replies] == [(503, "draining")] * 3
+
+    lives(tmp_path, life, sync_to_job_after_s=AFTER_S, timeout_s=4 * AFTER_S)
+
+
+def test_a_service_that_ends_while_a_call_becomes_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, and what was cut of its run counts as no attempt."""
+
+    async def main() -> None:
+        home = House(tmp_path, sync_to_job_after_s=AFTER_S)
+        home.desk.open()
+        worker = FakeWorker(home.dispatcher).ready()
+        keep_body, may_keep, asked = Payloads.keep_body, asyncio.Event(), asyncio.Event()
+
+        async def slow(*what: Any) -> Payload:
+            asked.set()
+            await may_keep.wait()
+            return await keep_body(*what)
+
+        monkeypatch.setattr(Payloads, "keep_body", slow)
+        calling = home.calling()
+        await begun(worker)
+        await asked.wait()
+        home.desk.stop()
+        home.dispatcher.cut()
+        closing = asyncio.create_task(home.desk.close())
+        await asyncio.sleep(0.05)
+        may_keep.set()
+        await closing
+        assert (await calling).status == 202
+        store = SqliteStore(tmp_path / "jobs.db")
+        (job,) = await asyncio.wrap_future(store.read(lambda rows: rows.page(Query(""))))
+        store.close()
+        assert (job.status, job.attempt) == (Status.QUEUED, 0)
+
+    asyncio.run(asyncio.wait_for(main(), 5.0))
 
 
 def test_keys_of_calls(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from litgen_runtime.dispatcher.ticket import Ticket
+import pytest
+
+from litgen_runtime.dispatcher.ticket import NotRun, Ticket
 from litgen_runtime.errors import PredictFailed, StorageFull
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.engine import Engine
@@ -30,6 +32,7 @@ class Desk:
         self.may_claim.set()
         self.may_settle.set()
         self.tickets: list[Ticket] = []
+        self.stopped: list[Ticket] = []
         self.in_flight = 0
         self.on_room: Any = None
         self.room = 1
@@ -51,6 +54,10 @@ class Desk:
         found = [Ticket(1, body, 0.0, 1e9, 1e9, patient=True) for body in bodies]
         self.tickets += found
         return found
+
+    def stop(self, ticket: Ticket) -> None:
+        """Have one end."""
+        self.stopped.append(ticket)
 
     def count(self, change: int) -> None:
         """So many more are in flight."""
@@ -107,6 +114,27 @@ def test_a_result_on_its_way_to_the_disk_is_waited_for() -> None:
         desk.may_settle.set()
         await closing
         assert [each.outcome for each in desk.settled] == [Succeeded()]
+
+    run(main())
+
+
+def test_a_cancel_that_comes_before_its_run() -> None:
+    """A call's run that becomes a job's is told, whatever is claimed between; one that has ended is not waited for."""
+
+    async def main() -> None:
+        desk = Desk()
+        engine = desk.engine()
+        engine.stop_job(job())
+        engine.wake()
+        await turns()
+        assert desk.asked == 1
+        ticket = Ticket(1, b"", 0.0, 1e9, 1e9)
+        engine.follow(job(), ticket)
+        assert desk.stopped == [ticket]
+        ticket.settle(NotRun())
+        await turns()
+        assert [each.outcome for each in desk.settled] == [GivenBack()]
+        assert engine._unwanted == set()
 
     run(main())
 
@@ -172,8 +200,8 @@ def test_a_body_that_cannot_be_read_fails_its_job_alone() -> None:
     run(main())
 
 
-def test_the_log_is_not_stored() -> None:
-    """Of a failure, what is for the log goes there and not into the database."""
+def test_the_log_is_not_stored(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a failure, what is for the log goes there and not into the database; it names the job."""
 
     async def main() -> None:
         desk = Desk(Claim(job(), b""))
@@ -187,3 +215,4 @@ def test_the_log_is_not_stored() -> None:
         assert b"secret" not in settlement.outcome.error
 
     run(main())
+    assert caplog.messages == ["embed: job_1: Traceback: secret"]
