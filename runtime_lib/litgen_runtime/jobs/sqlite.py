@@ -54,7 +54,8 @@ class SqliteStore:
         self._first = threading.Lock()
         self._lock = own(path)
         try:
-            finish(path)
+            if (old := finish(path)) is not None:
+                log.warning("a restore that was broken off is done now; what stood at %s is %s", path, old)
             make_private(path)
             self._connection = _opened(path)
             bring_up_to_date(self._connection, str(path))

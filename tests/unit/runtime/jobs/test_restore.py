@@ -125,7 +125,7 @@ def _die_at(call: int, work: Callable[[], object]) -> bool:
         os._exit(0)
 
 
-def test_killed_at_any_step(backup: Path, store: Path, tmp_path: Path) -> None:
+def test_killed_at_any_step(backup: Path, store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The old one is there or the new one, whole; restoring again puts the new one there, and the old one is kept."""
     before, seen, steps = tmp_path / "before", set(), 0
     store.parent.rename(before)
@@ -144,6 +144,7 @@ def test_killed_at_any_step(backup: Path, store: Path, tmp_path: Path) -> None:
         assert not list(store.parent.glob("*.restoring*"))
         steps += 1
     assert seen == {1, 2}
+    assert "a restore that was broken off is done now" in caplog.text
     assert steps >= 8
 
 
