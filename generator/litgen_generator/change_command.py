@@ -21,7 +21,7 @@ from litgen_generator.change.merge import is_taken_back, merge_as_text
 from litgen_generator.change.project import ANSWERS, Project, version_in
 from litgen_generator.change.snapshot import working_tree
 from litgen_generator.change.status import is_marked
-from litgen_generator.change.trees import Entry, Tree, Trees
+from litgen_generator.change.trees import LINK, Entry, Tree, Trees
 from litgen_generator.errors import ConflictError, DeclinedError, LitgenError
 from litgen_generator.release import bundle
 from litgen_generator.render import BUNDLE
@@ -234,7 +234,7 @@ def _with_its_version(project: Project, deed: Deed, ours: Tree, undone: Tree) ->
         LitgenError: If nothing else is to be undone.
     """
     tag = version_in(undone[ANSWERS].content) if ANSWERS in undone else project.tag
-    if tag is None or BUNDLE not in undone or bundle.holds(undone[BUNDLE].content, tag):
+    if tag is None or BUNDLE not in undone or bundle.holds(_bundle_of(project, undone[BUNDLE]), tag):
         return undone
     if {path for path in ours.keys() | undone.keys() if ours.get(path) != undone.get(path)} == {BUNDLE}:
         raise LitgenError(
@@ -242,6 +242,14 @@ def _with_its_version(project: Project, deed: Deed, ours: Tree, undone: Tree) ->
             "expected no upgrade after it. Nothing was changed: keep it, or go back with git to before the upgrade."
         )
     return {**undone, BUNDLE: ours[BUNDLE]} if BUNDLE in ours else undone
+
+
+def _bundle_of(project: Project, entry: Entry) -> bytes:
+    """The versions themselves, also where the owner has put them elsewhere behind a link."""
+    if entry.mode != LINK:
+        return entry.content
+    place = (project.root / BUNDLE).parent / os.fsdecode(entry.content)
+    return place.read_bytes() if place.is_file() else b""
 
 
 def change_taken_back(project: Project, state: State) -> str | None:

@@ -30,10 +30,11 @@ def kill_session(leader: int) -> None:
 
 
 def _members(session: int) -> Iterator[int]:
-    """Yield the processes of a session (Source: proc(5), the sixth field of stat)."""
-    for entry in _PROC.iterdir() if _PROC.is_dir() else ():
-        if not entry.name.isdecimal():
-            continue
+    """Yield the processes of a session (Source: proc(5), the sixth field of stat), as far as they can be found."""
+    entries: list[Path] = []
+    with contextlib.suppress(OSError):  # no /proc, or no descriptor for it
+        entries = [entry for entry in _PROC.iterdir() if entry.name.isdecimal()]
+    for entry in entries:
         with contextlib.suppress(OSError, IndexError):
             fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
             if int(fields[3]) == session and fields[0] != "Z":

@@ -96,12 +96,12 @@ def _check_platform() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Put /dev/null where a standard stream is closed: a socket there would be taken for it."""
+    """Put /dev/null where a standard stream is closed, for our children too: a socket there would be taken for it."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _listen(settings: Settings) -> socket.socket:

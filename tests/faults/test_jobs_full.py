@@ -38,7 +38,20 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert ended(service, running)["status"] == "succeeded"
         assert eventually(lambda: submit(service, "/act", {"do": "pid"}).status_code == 202)
         assert "the job store cannot write" in service.log()
-    assert not list((tmp_path / "var" / "jobs.db.files").iterdir()), "a refused body has left its file"
+        assert not list((tmp_path / "var" / "jobs.db.files").iterdir()), "a refused body has left its file"
+        its_place_is_empty(service, tmp_path / "var")
+
+
+def its_place_is_empty(service: Running, var: Path) -> None:
+    """What is deleted from under SQLite takes its writes as before: none is acknowledged; it recovers when put back."""
+    var.rename(var.with_name("away"))
+    assert_problem(submit(service, "/act", {"do": "pid"}), 503, "storage-full")
+    health = service.get("/health").json()
+    assert (health["status"], "is not in its place" in health["jobs"]["trouble"]) == ("degraded", True)
+    var.with_name("away").rename(var)
+    assert ended(service, accepted(service, "/act", {"do": "pid"}))["status"] == "succeeded"
+    (var / "jobs.db.files").rmdir()
+    assert ended(service, accepted(service, "/act", {"do": "echo", "text": "x" * 200_000}))["status"] == "succeeded"
 
 
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:

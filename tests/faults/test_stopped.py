@@ -12,10 +12,11 @@ from tests.services import act, alive, config, eventually, serving, square
 
 
 def test_a_stopped_idle_worker_at_shutdown(tmp_path: Path) -> None:
-    """A worker under SIGSTOP does not end by itself and is killed after the grace; exit 0."""
+    """A worker under SIGSTOP does not end by itself and is killed after the grace, as is the guardian; exit 0."""
     with serving(config(tmp_path, {"square": square(), "act": act()})) as service:
         pid = service.worker_pids()[0]
         os.kill(pid, signal.SIGSTOP)
+        os.kill(service.guardian_pid, signal.SIGSTOP)
         began = time.monotonic()
         service.signal(signal.SIGTERM)
         assert service.wait_exit() == 0

@@ -76,3 +76,13 @@ def test_a_file_of_litgens_that_is_a_link_is_refused(project: Path, path: str) -
     assert said.code == 1
     assert f"{path} is a link to elsewhere; expected a file" in said.error
     assert (project / path).is_symlink()
+
+
+def test_an_update_over_a_bundle_behind_a_link_is_undone(project: Path) -> None:
+    """The link is back, and what it points to was there all the time."""
+    (project / BUNDLE).rename(project / "elsewhere")
+    (project / BUNDLE).symlink_to("../elsewhere")
+    assert litgen(project, "update").code == 0
+    undone = litgen(project, "undo")
+    assert undone.code == 0, undone.error
+    assert (project / BUNDLE).readlink() == Path("../elsewhere")

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,6 +266,22 @@ def test_large_bodies(service: Running) -> None:
         assert service.get(job["urls"]["result"]).content == data[::-1]
         head = httpx.head(service.url + job["urls"]["result"])
         assert (head.headers["content-length"], head.content) == (str(len(data)), b"")
+
+
+def test_a_slow_download_is_in_flight(service: Running) -> None:
+    """A large result that its client is still taking is what a drain waits for."""
+    headers = {"Prefer": "respond-async", "Content-Type": "application/octet-stream"}
+    answer = httpx.post(f"{service.url}/reversed", content=b"x" * 16_000_000, headers=headers)
+    job = ended(service, answer.json()["id"])
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        sock.connect(("127.0.0.1", service.port))
+        sock.sendall(wire.get(job["urls"]["result"]))
+        assert eventually(lambda: service.get("/health").json()["in_flight"] == 1, 5)
+        left = 16_000_000
+        while left > 0:
+            left -= len(sock.recv(1_000_000))
+    assert eventually(lambda: service.get("/health").json()["in_flight"] == 0, 5)
 
 
 def test_whose_a_job_is(tmp_path: Path) -> None:

@@ -127,10 +127,12 @@ class WorkerLine(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker is gone, whatever the reason: what it had said is heard, then what it held is somebody else's."""
-        with contextlib.suppress(OSError):
-            while self._socket is not None and (data := self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)):
-                self.data_received(data)
-        self._owner.leave(self)
+        try:
+            with contextlib.suppress(OSError, MemoryError):
+                while self._socket is not None and (data := self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)):
+                    self.data_received(data)
+        finally:
+            self._owner.leave(self)  # whatever happens here: else its requests would have no answer, ever
 
     def hold(self, ticket: Ticket, now: float) -> None:
         """Note that a request goes to this worker."""

@@ -63,7 +63,7 @@ class JobSide:
         self._endpoints = settings.endpoints
         self._open_gate = gate and gate.opened()
         self._gates: dict[str, Gate] = {}
-        jobs = JobsApi(self.desk, gate, self._callbacks, self._gates, is_open=is_open)
+        jobs = JobsApi(self.desk, gate, self._callbacks, self._gates, lifecycle.count, is_open=is_open)
         self.api = DeliveriesApi(self.desk, self._office, jobs)
         self.metrics = JobMetrics(self.desk, self._office.sender.outcomes if self._office else None)
         self._lifecycle = lifecycle

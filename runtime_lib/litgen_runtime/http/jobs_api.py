@@ -43,16 +43,25 @@ class JobsApi:
         gate: who may ask; None: everybody.
         callbacks: who may be told of jobs.
         gates: who may come in at each endpoint that is not open to everybody.
+        count: told 1 for each large answer that begins to go out, and -1 when it is out.
         is_open: whether there are jobs of endpoints that ask for no key: those belong to whoever shows none.
     """
 
     def __init__(
-        self, desk: Desk, gate: Gate | None, callbacks: Callbacks, gates: Mapping[str, Gate], *, is_open: bool
+        self,
+        desk: Desk,
+        gate: Gate | None,
+        callbacks: Callbacks,
+        gates: Mapping[str, Gate],
+        count: Callable[[int], None],
+        *,
+        is_open: bool,
     ) -> None:
         self._desk = desk
         self._gate = gate
         self._callbacks = callbacks
         self._gates = gates
+        self._count = count
         self._is_open = is_open
         self._handlers: dict[tuple[str | None, str], Handler] = {
             (None, "GET"): self._get,
@@ -73,7 +82,11 @@ class JobsApi:
             return
         answer = await self._answer(scope)
         if isinstance(answer, FileAnswer):
-            await answer.send(scope, send, request_id)
+            self._count(1)  # a drain waits for it; what is small is in the connection's buffer at once
+            try:
+                await answer.send(scope, send, request_id)
+            finally:
+                self._count(-1)
         else:
             await send_answer(send, answer, request_id)
 

@@ -56,10 +56,10 @@ def preferences_of(scope: Scope) -> Preferences:
         raise InvalidHeader("There is Webhook-Events and no Webhook-Url; send the URL to be called, or neither.")
     wait = prefer.get("wait") if is_async else None
     wait_s = 0.0 if wait is None else min(_seconds("Prefer: wait", wait, least=0.0), _MAX_WAIT_S)
-    key = header(scope, b"idempotency-key")
+    key = _one(scope, "Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidHeader("The Idempotency-Key is not 1 to 255 visible ASCII characters, such as a UUID.")
-    retry = (header(scope, b"job-retry") or b"").decode("latin-1").strip().lower()
+    retry = (_one(scope, "Job-Retry") or b"").decode("latin-1").strip().lower()
     if retry not in ("", "none"):
         raise InvalidHeader(f"Job-Retry is {retry[:40]!r}; expected none, or no such header.")
     return Preferences(
@@ -90,15 +90,25 @@ def _prefer(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _webhook_url(scope: Scope) -> str | None:
-    given = [value for name, value in scope["headers"] if name == b"webhook-url"]
+def _all(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for known, value in scope["headers"] if known == name]
+
+
+def _one(scope: Scope, name: str) -> bytes | None:
+    """Return a header that is no list: of several, two who read them would not take the same one."""
+    given = _all(scope, name.lower().encode())
     if len(given) > 1:
-        raise InvalidHeader("There are several Webhook-Url headers; expected one.")
-    return given[0].decode("latin-1").strip() if given else None
+        raise InvalidHeader(f"There are several {name} headers; expected one.")
+    return given[0] if given else None
+
+
+def _webhook_url(scope: Scope) -> str | None:
+    given = _one(scope, "Webhook-Url")
+    return None if given is None else given.decode("latin-1").strip()
 
 
 def _webhook_events(scope: Scope) -> frozenset[str]:
-    text = (header(scope, b"webhook-events") or b"completed").decode("latin-1")
+    text = (b",".join(_all(scope, b"webhook-events")) or b"completed").decode("latin-1")
     events = frozenset(word.strip().lower() for word in text.split(","))
     if not events <= _EVENTS:
         raise InvalidHeader(f"Webhook-Events is {text[:40]!r}; expected started, completed, or both.")
@@ -106,7 +116,7 @@ def _webhook_events(scope: Scope) -> frozenset[str]:
 
 
 def _limit(scope: Scope, name: str) -> float:
-    value = header(scope, name.lower().encode())
+    value = _one(scope, name)
     return inf if value is None else _seconds(name, value.decode("latin-1").strip(), least=_LEAST_S)
 
 

@@ -94,6 +94,7 @@ class Blobs:
         self.drop(entry.name for entry in list(self._folder.iterdir()) if entry.name not in names)
 
     def _write(self, name: str, source: BinaryIO) -> None:
+        make_folder(self._folder)  # somebody may have tidied up
         descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             shutil.copyfileobj(source, file, _PIECE_BYTES)

@@ -53,6 +53,7 @@ class SqliteStore:
             self._connection = _opened(path)
             bring_up_to_date(self._connection, str(path))
             self._reading = _opened(path, read_only=True)
+            self._files = _identities(path)
         except sqlite3.Error as error:
             os.close(self._lock)
             raise StartupError(
@@ -106,6 +107,7 @@ class SqliteStore:
 
     def _commit(self, rows: SqliteRows, works: list[_Work]) -> None:
         try:
+            self._expect_files()
             self._connection.execute("BEGIN IMMEDIATE")
             done = [self._done(rows, work) for work in works]
             if self._trouble is not None:
@@ -124,6 +126,14 @@ class SqliteStore:
                 work.future.set_result(result)
             else:
                 work.future.set_exception(failure)
+
+    def _expect_files(self) -> None:
+        """Raise an error of SQLite's where its files are gone from their place: it would go on writing into nowhere."""
+        for path, known in self._files.items():
+            if _identity(path) != known:
+                raise sqlite3.OperationalError(
+                    f"{path} is not in its place, or another file is. Put it back, or restart the service"
+                )
 
     def _done(self, rows: SqliteRows, work: _Work) -> tuple[Any, BaseException | None]:
         """Do one work; if it raises it alone is undone. Where the database itself fails, all of them are."""
@@ -178,6 +188,21 @@ def _owned(path: Path) -> int:
             f"{path} belongs to another process. One service owns a job store: stop the other one, or set jobs.store."
         ) from None
     return lock
+
+
+def _identities(path: Path) -> dict[Path, tuple[int, int]]:
+    """Return which files are the database."""
+    files = (path, Path(f"{path}-wal"))
+    return {file: known for file in files if (known := _identity(file)) is not None}
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what a file is, by whatever name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _opened(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

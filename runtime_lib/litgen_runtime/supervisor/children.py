@@ -6,9 +6,13 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from litgen_runtime.groups import kill_session
+
+_GUARDIAN_S = 3.0  # more than it takes to remove what it has to
+_POLL_S = 0.005
 
 
 class Children:
@@ -86,20 +90,36 @@ class Children:
             os.waitpid(pid, 0)
             self._tell_guardian(f"-{pid}\n")
             del self._on_exit[pid]
-        os.close(self._pipe)
+        self._close_pipe()
         if self._guardian:
-            os.waitpid(self._guardian, 0)
+            self._await_guardian()
+
+    def _await_guardian(self) -> None:
+        """See the guardian's end; one that stands still is killed, since nothing is left for it to do."""
+        deadline = time.monotonic() + _GUARDIAN_S
+        while not os.waitpid(self._guardian, os.WNOHANG)[0]:
+            if time.monotonic() > deadline:
+                os.kill(self._guardian, signal.SIGKILL)
+                os.waitpid(self._guardian, 0)
+                return
+            time.sleep(_POLL_S)
 
     def _start_guardian(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
+        self._close_pipe()
         reading, self._pipe = os.pipe()
-        self._guardian = self._launch(
-            "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
-        )
-        os.close(reading)
+        try:
+            self._guardian = self._launch(
+                "litgen_runtime.supervisor.guardian", [str(reading), *self._leftovers], [reading], os.environ
+            )
+        finally:
+            os.close(reading)
         for pid in self._on_exit:
             self._tell_guardian(f"+{pid}\n")
+
+    def _close_pipe(self) -> None:
+        pipe, self._pipe = self._pipe, -1
+        if pipe >= 0:
+            os.close(pipe)
 
     def _launch(
         self, module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]
@@ -108,8 +128,9 @@ class Children:
         return _launch(module, arguments, descriptors, given)
 
     def _tell_guardian(self, line: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything
-            os.write(self._pipe, line.encode())
+        if self._pipe >= 0:
+            with contextlib.suppress(BrokenPipeError):  # its end is reaped next, and a new one is told everything
+                os.write(self._pipe, line.encode())
 
 
 def _launch(module: str, arguments: Sequence[str], descriptors: Sequence[int], environ: Mapping[str, str]) -> int:

@@ -138,6 +138,7 @@ class Supervisor:
 
     def _beat(self) -> None:
         self._events.later(BEAT_S, self._beat)
+        self._children.reap()  # a guardian that could not be started is tried again, whether another child ends or not
         if self._state is State.RUNNING:
             self._http.tick()
             self._workers.tick()

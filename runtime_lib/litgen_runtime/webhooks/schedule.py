@@ -12,6 +12,7 @@ from litgen_runtime.jobs.delivery import Delivery, DeliveryStatus
 
 JITTER = 0.2
 _LEAST_S, _MOST_S = 1.0, 86_400.0
+_EARLY = 0.5  # of the time to the next attempt; less than jitter leaves of it
 _GONE = 410
 
 
@@ -42,6 +43,9 @@ def after(
 ) -> Delivery:
     """Return a delivery as it is after an attempt.
 
+    Once between two attempts of the schedule a receiver may be asked early, because it wishes so: in addition, so that
+    one that is down and says 1 second each time is given up no sooner for it.
+
     Args:
         delivery: as it was before.
         attempt: what came of it.
@@ -49,10 +53,11 @@ def after(
         now: when it ended.
         jitter: -1 to 1; random unless given.
     """
+    in_addition = delivery.last_at is not None and now < delivery.last_at + _EARLY * schedule_s[delivery.step]
     told = replace(
         delivery,
         attempts=delivery.attempts + 1,
-        step=delivery.step + 1,
+        step=delivery.step + (not in_addition),
         last_at=now,
         last_status=attempt.status,
         last_error=attempt.error,
@@ -63,9 +68,10 @@ def after(
         return replace(told, status=DeliveryStatus.DELIVERED, ended_at=now)
     if attempt.status == _GONE or told.step >= len(schedule_s):
         return replace(told, status=DeliveryStatus.DEAD, ended_at=now)
-    if attempt.retry_after_s is not None:
-        return replace(told, due=now + min(max(attempt.retry_after_s, _LEAST_S), _MOST_S))
-    return replace(told, due=now + _spread(schedule_s[told.step], jitter))
+    wait_s, asked_s = _spread(schedule_s[told.step], jitter), attempt.retry_after_s
+    if asked_s is not None and (asked_s > wait_s or not in_addition):
+        wait_s = min(max(asked_s, _LEAST_S), _MOST_S)
+    return replace(told, due=now + wait_s)
 
 
 def longest_s(schedule_s: Sequence[float]) -> float:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +63,19 @@ def test_absent_device_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lines) == 1
     assert lines[0].startswith('the service cannot start: endpoints.embed.workers.devices is "cuda"; 0 CUDA devices')
     assert logging.getLogger("litgen_runtime").handlers == []
+
+
+def test_standard_streams_that_are_closed() -> None:
+    """They are /dev/null, for every process that is started too: else a model's next file would be taken for one."""
+    look = "import os, sys; os.write(int(sys.argv[1]), ''.join(map(os.readlink, sys.argv[2:])).encode())"
+    begin = (
+        "import os, sys; from litgen_runtime import service; service._open_standard_streams()\n"
+        f"arguments = ['-c', {look!r}, sys.argv[1], '/proc/self/fd/1', '/proc/self/fd/2']\n"
+        "os.waitpid(os.posix_spawn(sys.executable, [sys.executable, *arguments], os.environ), 0)"
+    )
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as pipe:
+        command = ["/bin/sh", "-c", 'exec "$0" -c "$1" "$2" >&- 2>&-', sys.executable, begin, str(writing)]
+        subprocess.run(command, pass_fds=[writing], check=True)
+        os.close(writing)
+        assert pipe.read() == "/dev/null/dev/null"

@@ -113,6 +113,14 @@ def test_gone() -> None:
     assert owner.events == ["leave"]
 
 
+def test_gone_without_memory() -> None:
+    """Nothing that it may have said is worth more than an answer to what it held."""
+    line, owner, _ = connected()
+    line._socket = mock.Mock(recv=mock.Mock(side_effect=MemoryError))
+    line.connection_lost(None)
+    assert owner.events == ["leave"]
+
+
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("end", [lambda line: line.send([ticket(2)]), WorkerLine.abort])
 def test_the_last_words_are_heard(

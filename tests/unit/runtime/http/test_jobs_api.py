@@ -26,7 +26,9 @@ def api(principal: str) -> JobsApi:
         return Job(job_id, "embed", principal, Status.FAILED, 1.0, 1.0)
 
     desk: Any = SimpleNamespace(ledger=SimpleNamespace(get=get))
-    return JobsApi(desk, Gate(KEYS), Callbacks(None), {"embed": Gate(KEYS, {"alice"})}, is_open=True)
+    return JobsApi(
+        desk, Gate(KEYS), Callbacks(None), {"embed": Gate(KEYS, {"alice"})}, lambda change: None, is_open=True
+    )
 
 
 @pytest.mark.parametrize(("who", "refusal"), [("bob", Forbidden), ("", Unauthorized)])

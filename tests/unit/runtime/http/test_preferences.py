@@ -53,3 +53,17 @@ def test_events_for_nobody() -> None:
     with pytest.raises(InvalidHeader, match="no Webhook-Url"):
         preferences_of({"headers": [(b"prefer", b"respond-async"), events]})
     assert preferences_of({"headers": [events]}).webhook_url is None
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Job-TTL", "Cancel-After", "Job-Retry", "Webhook-Url"])
+def test_what_is_there_once(name: str) -> None:
+    """Of two, a proxy might take the other one."""
+    headers = [(name.lower().encode(), value) for value in (b"1", b"2")]
+    with pytest.raises(InvalidHeader, match=f"several {name} headers"):
+        preferences_of({"headers": headers})
+
+
+def test_a_list_in_two_headers() -> None:
+    """They are one list (RFC 9110, 5.3)."""
+    headers = [(b"webhook-url", b"https://x"), (b"webhook-events", b"started"), (b"webhook-events", b"completed")]
+    assert preferences_of({"headers": headers}).webhook_events == {"started", "completed"}

@@ -54,6 +54,9 @@ class FakeChildren:
     def kill(self, pid: int) -> None:
         self.killed.append(pid)
 
+    def reap(self) -> None:
+        """A test says when one has ended."""
+
     def kill_all(self) -> None:
         self.killed += list(self.on_exit)
 

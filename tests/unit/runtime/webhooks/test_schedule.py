@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -53,11 +54,27 @@ def test_what_ends_it(schedule_s: list[float], step: int) -> None:
     assert after(delivery, Attempt(error="x", blocked=True), schedule_s, 200.0).status is DeliveryStatus.BLOCKED
 
 
-@pytest.mark.parametrize(("asked", "granted"), [(0.0, 1.0), (-5.0, 1.0), (30.0, 30.0), (1e9, 86_400.0)])
+@pytest.mark.parametrize(("asked", "granted"), [(0.0, 1.0), (-5.0, 1.0), (2.0, 2.0), (30.0, 30.0), (1e9, 86_400.0)])
 def test_retry_after(asked: float, granted: float) -> None:
-    """The receiver's wish counts, within a second and a day."""
-    delivery = after(NEW, Attempt(503, "it answers 503", asked), [0, 5], 200.0)
+    """It is asked when it wishes, within a second and a day."""
+    delivery = after(NEW, Attempt(503, "it answers 503", asked), [0, 5], 200.0, 0.0)
     assert delivery.due == 200.0 + granted
+
+
+@given(SCHEDULES, st.lists(st.floats(-10, 1e6), min_size=1, max_size=5), st.floats(-1, 1))
+def test_a_receiver_in_a_hurry(schedule_s: list[float], wishes: list[float], jitter: float) -> None:
+    """Whatever it says while it is down, every attempt of the schedule is made, in no less than half of the time.
+
+    In addition it is asked once between two of them at most.
+    """
+    delivery = replace(NEW, due=100.0)
+    for wish in cycle(wishes):
+        delivery = after(delivery, Attempt(503, "it answers 503", wish), schedule_s, delivery.due, jitter)
+        if delivery.status is DeliveryStatus.DEAD:
+            break
+    assert delivery.ended_at is not None
+    assert delivery.ended_at - 100.0 >= sum(schedule_s[1:]) / 2 - 1e-6
+    assert len(schedule_s) == delivery.step <= delivery.attempts <= 2 * len(schedule_s)
 
 
 def test_reading_retry_after() -> None:
