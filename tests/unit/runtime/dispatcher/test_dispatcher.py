@@ -810,7 +810,8 @@ class Play:
         assert self.dispatcher.queued <= self.queue + self.put_back, "only what workers lost may wait beyond the bound"
         for worker in self.workers:
             if fresh := worker.read():
-                assert worker.line.load.held <= worker.line.load.credit, "credit is never exceeded"
+                load = worker.line.load
+                assert load.waiting + load.running <= load.credit, "credit is never exceeded"
                 first = {ticket.id for ticket in self.tickets if ticket.attempt == 1}
                 keys = [run.id for run in fresh if run.id in first]
                 assert keys == sorted(keys), "order is kept, but for what has to run alone"
