@@ -629,10 +629,13 @@ def test_cut() -> None:
 
 
 def test_what_comes_of_jobs_behind_a_cut() -> None:
-    """Their workers are told; a result counts, anything else is no run, and a line closes once all is answered."""
+    """Their workers are told; a result counts, anything else is no run, and a line closes once all is answered.
+
+    That is so for runs too that have reached their limit meanwhile.
+    """
 
     async def main() -> None:
-        d = dispatcher(max_size=4, jobs=True)
+        d = dispatcher(max_size=4, jobs=True, run_limit_s=1.0, kill_grace_s=9.0)
         worker = FakeWorker(d).ready()
         jobs = d.run_behind([b"result", b"raises", b"dropped"])
         worker.read()
@@ -642,6 +645,8 @@ def test_what_comes_of_jobs_behind_a_cut() -> None:
         worker.read()
         assert worker.cancelled == [job.id for job in jobs]
         assert all(job.is_open for job in jobs)
+        await asyncio.sleep(2.0)
+        assert all(job.told for job in jobs)
         error = PredictFailed("It raised.").to_json()
         worker.answer([Result(jobs[0].id, 200, 0.1, b"{}"), Result(jobs[1].id, 500, 0.1, error)])
         assert not worker.transport.closed
