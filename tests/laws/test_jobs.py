@@ -53,6 +53,21 @@ def test_what_is_turned_on_by_hand_brings_the_rest(project: Path) -> None:
     assert 'store = "sqlite:///var/jobs.db"' in settings.read_text()
 
 
+def test_an_endpoint_by_hand_that_takes_jobs(project: Path) -> None:
+    """README.md speaks of it no more than before; that is said, once, with what shows its jobs."""
+    settings = project / "service.toml"
+    text = settings.read_text()
+    table = text[text.index("[endpoints.rank]") : text.index("[endpoints.rank.workers]")].replace("rank", "own")
+    settings.write_text(f"{text}\n{table.rstrip()}\njobs = true\n")
+    said = "README.md does not speak of endpoints.own, nor of its jobs: examples/client.py hands one in"
+    updated = litgen(project, "update")
+    assert updated.code == 0, updated.error
+    assert said.encode() in updated.out
+    assert "/own" in (project / "examples/client.py").read_text()
+    assert "Jobs" not in (project / "README.md").read_text()
+    assert said.encode() not in litgen(project, "set", "drain_timeout_s=31").out
+
+
 @pytest.mark.parametrize("version", [-2])
 def test_a_project_from_before_jobs_stays_without(shop: Workshop, tmp_path: Path, version: int) -> None:
     """It is upgraded without a conflict or a question, and takes none."""

@@ -284,6 +284,17 @@ def test_a_pod_that_wants_a_secret_is_told_of_it_first(renders: list[Render]) ->
                 assert made in before
 
 
+def test_a_pod_whose_secrets_stand_in_files(renders: list[Render]) -> None:
+    """It starts without the Secret of a variable that service.toml no longer names, and the README says so."""
+    for each in renders:
+        if each.file("deploy").exists():
+            env = {entry["name"]: entry for entry in deployment(each)["containers"][0]["env"]}
+            secrets = {name: entry["valueFrom"]["secretKeyRef"] for name, entry in env.items() if "valueFrom" in entry}
+            lax = {name for name, secret in secrets.items() if secret.get("optional")}
+            assert lax == secrets.keys() - {"SHUTDOWN_API_KEY"}  # without which nobody would know the key
+            assert ("needs no Secret" in each.text("README.md")) == bool(lax)
+
+
 def test_an_image_listens_where_its_port_is_published(renders: list[Render]) -> None:
     """An address in service.toml for this machine only would leave the container unreachable."""
     for each in renders:

@@ -124,7 +124,7 @@ def planned(project: Project, wish: Wish) -> Iterator[Plan]:
         trees = Trees(scratch / "trees")
         result = merge.merge(trees, start, ours, theirs, label_of(wish.template))
         changes = changed(trees, ours, result.after)
-        notes = [*folded.notes, *_new_questions(wanted, theirs)]
+        notes = [*folded.notes, *_silence(unsaid, project.answers, wanted), *_new_questions(wanted, theirs)]
         yield Plan(project, wish, trees, base, ours, changes, result.conflicts, result.kept, notes, theirs)
 
 
@@ -173,6 +173,16 @@ def _unsaid(answers: Answers, ours: Tree) -> list[str]:
     names = [each["name"] for each in answers["endpoints"]]
     unsaid = [name for name in names if f"/endpoints/{name}/".encode() not in ours[README].content]
     return unsaid if len(unsaid) < len(names) else []
+
+
+def _silence(unsaid: Sequence[str], before: Answers, after: Answers) -> Iterator[str]:
+    """What README.md says nothing of though it is new: jobs of an endpoint that it does not speak of."""
+    had = [each["name"] for each in before["endpoints"] if each.get("jobs")]
+    for each in after["endpoints"]:
+        if each.get("jobs") and each["name"] in unsaid and each["name"] not in had:
+            yield (
+                f"{README} does not speak of endpoints.{each['name']}, nor of its jobs: examples/client.py hands one in"
+            )
 
 
 def _without(answers: Answers, names: Sequence[str]) -> Answers:

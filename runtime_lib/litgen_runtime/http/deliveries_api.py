@@ -7,15 +7,16 @@ import re
 from typing import TYPE_CHECKING
 
 from litgen_runtime.errors import MethodNotAllowed, NotFound
-from litgen_runtime.http.jobs_api import JobsApi
+from litgen_runtime.http.jobs_api import PATH, JobsApi
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
 from litgen_runtime.http.webhook_papers import delivery_of
 from litgen_runtime.jobs.desk import Desk
+from litgen_runtime.jobs.record import ID_PATTERN
 
 if TYPE_CHECKING:
     from litgen_runtime.webhooks.office import Office
 
-_OF_JOB = re.compile(r"/v1/jobs/(job_[0-9a-z]{26})/deliveries")
+_OF_JOB = re.compile(rf"{PATH}/({ID_PATTERN})/deliveries")
 _REDELIVER = re.compile(r"/v1/deliveries/(msg_[0-9a-z]{26})/redeliver")
 
 

@@ -35,7 +35,7 @@ class Paper(NamedTuple):
 async def paper_of(ledger: Ledger, job: Job, scope: Scope) -> Paper:
     """Describe a job, with its result where that is small."""
     output = output_of(*await ledger.result(job, _INLINE_BYTES)) if job.status is Status.SUCCEEDED else _NONE
-    return Paper(job, {**members_of(job), "urls": _urls(job, scope)}, output)
+    return Paper(job, listed(job, scope), output)
 
 
 def output_of(content_type: str, data: bytes) -> bytes:
@@ -63,7 +63,7 @@ def _refuse(constant: str) -> NoReturn:
 
 def listed(job: Job, scope: Scope) -> dict[str, Any]:
     """Describe a job in a list: without its result."""
-    return {**members_of(job), "urls": _urls(job, scope)}
+    return {**members_of(job), "urls": urls_below(base_of(scope), job)}
 
 
 async def answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str] | None = None) -> Answer:
@@ -110,10 +110,6 @@ def members_of(job: Job) -> dict[str, Any]:
             "run_s": None if run_s is None else round(run_s, 3),
         },
     }
-
-
-def _urls(job: Job, scope: Scope) -> dict[str, str]:
-    return urls_below(base_of(scope), job)
 
 
 def base_of(scope: Scope) -> str:

@@ -18,7 +18,7 @@ from litgen_runtime.http.job_papers import listed, paper_of
 from litgen_runtime.http.job_results import FileAnswer, result_of
 from litgen_runtime.http.leaving import leaving
 from litgen_runtime.http.messages import Answer, Receive, Scope, Send, header, request_id_of, send_answer
-from litgen_runtime.http.preferences import NUMBER
+from litgen_runtime.http.preferences import MAX_WAIT_S, NUMBER
 from litgen_runtime.jobs.again import again
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.record import ID_PATTERN, Job, Status
@@ -28,7 +28,6 @@ PATH = "/v1/jobs"
 _JOB = re.compile(rf"{PATH}/({ID_PATTERN})(?:/([a-z]+))?")
 _EVENTS = re.compile(rf"{PATH}/({ID_PATTERN})/events")
 _CURSOR = re.compile(ID_PATTERN)
-_MAX_WAIT_S = 60.0
 _MAX_PAGE = 100
 _LIMIT = re.compile(r"[0-9]{1,3}")
 
@@ -97,10 +96,8 @@ class JobsApi:
             _expect(scope, method, ("GET",))
             return await self._list(scope, principal)
         match = _JOB.fullmatch(path)
-        if match is None:
-            raise NotFound(f"There is nothing at {path[:200]!r}.")
-        methods = [known for part, known in self._handlers if part == match[2]]
-        if not methods:
+        methods = [known for part, known in self._handlers if match is not None and part == match[2]]
+        if match is None or not methods:
             raise NotFound(f"There is nothing at {path[:200]!r}.")
         _expect(scope, method, methods)
         return await self._handlers[match[2], method](scope, match[1], principal)
@@ -179,7 +176,7 @@ class JobsApi:
         query = Query(principal, which, values.get("endpoint"), cursor, int(limit))
         jobs = await self._desk.ledger.page(query)
         last = jobs[-1].id if len(jobs) == query.limit else None
-        document = {"jobs": [listed(job, scope) for job in jobs if not job.is_gone], "next_cursor": last}
+        document = {"jobs": [listed(job, scope) for job in jobs], "next_cursor": last}
         return Answer(200, b"application/json", json.dumps(document).encode(), {"Cache-Control": "no-store"})
 
     async def _waited_for(self, scope: Scope, job_id: str, principal: str) -> Job:
@@ -193,7 +190,7 @@ def _wait_s(scope: Scope) -> float:
     text = _query(scope, {"wait"}).get("wait", "0")
     if not NUMBER.fullmatch(text):
         raise InvalidQuery(f"wait is {text[:40]!r}; expected seconds, such as 20.")
-    return min(float(text), _MAX_WAIT_S)
+    return min(float(text), MAX_WAIT_S)
 
 
 def _query(scope: Scope, known: set[str]) -> dict[str, str]:

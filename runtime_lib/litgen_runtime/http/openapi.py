@@ -119,13 +119,15 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def _job_paths(paths: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Return the paths of jobs with the keys that they ask for, should they."""
+    """Return the paths of jobs with the keys that they ask for; jobs of an open endpoint need none."""
     if settings.auth.keys is False:
         return paths
+    is_open = any(endpoint.jobs and endpoint.auth is False for endpoint in settings.endpoints.values())
     for item in paths.values():
         for operation in item.values():
             if isinstance(operation, dict):
                 operation |= _guarded(operation)
+                operation["security"] += [{}] if is_open else []
     return paths
 
 

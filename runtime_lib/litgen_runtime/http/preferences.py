@@ -11,7 +11,7 @@ from litgen_runtime.http.messages import Scope, header
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 NUMBER = re.compile(r"(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?")  # as JSON writes numbers
-_MAX_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 _PARTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')  # of a list; commas between quotes part nothing
 _EVENTS = frozenset({"started", "completed"})
 _LEAST_S = 5e-324  # more than 0
@@ -55,7 +55,7 @@ def preferences_of(scope: Scope) -> Preferences:
     if is_async and header(scope, b"webhook-events") is not None and header(scope, b"webhook-url") is None:
         raise InvalidHeader("There is Webhook-Events and no Webhook-Url; send the URL to be called, or neither.")
     wait = prefer.get("wait") if is_async else None
-    wait_s = 0.0 if wait is None else min(_seconds("Prefer: wait", wait, least=0.0), _MAX_WAIT_S)
+    wait_s = 0.0 if wait is None else min(_seconds("Prefer: wait", wait, least=0.0), MAX_WAIT_S)
     key = _one(scope, "Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidHeader("The Idempotency-Key is not 1 to 255 visible ASCII characters, such as a UUID.")

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from litgen_runtime.errors import LitgenError
+from litgen_runtime.jobs.blobs import sync_folder
 
 _TRIES = 5
 
@@ -53,7 +54,7 @@ def back_up(store: Path, target: Path) -> tuple[int, int]:
             if path.name not in names:
                 path.unlink()
         partial.rename(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         _drop(partial, copied)
         raise BackupFailed(f"{store} cannot be copied to {target}: {error}.") from None
@@ -89,14 +90,6 @@ def _has(source: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _drop(partial: Path, copied: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,12 +45,7 @@ class Blobs:
         """
         if len(data) <= INLINE_BYTES:
             return Payload(content_type, len(data), data)
-        try:
-            self._write(name, io.BytesIO(data))
-        except OSError as error:
-            self.drop([name])
-            raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
-        return Payload(content_type, len(data), None, name)
+        return self._written(name, content_type, len(data), lambda: io.BytesIO(data))
 
     def keep_file(self, name: str, content_type: str, path: str, size: int) -> Payload:
         """Return the payload of a file, having copied it.
@@ -58,13 +53,7 @@ class Blobs:
         Raises:
             StoreFailed: there is no room for it.
         """
-        try:
-            with Path(path).open("rb") as source:
-                self._write(name, source)
-        except OSError as error:
-            self.drop([name])
-            raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
-        return Payload(content_type, size, None, name)
+        return self._written(name, content_type, size, lambda: Path(path).open("rb"))
 
     def path(self, name: str) -> str:
         """Return where a file is."""
@@ -93,6 +82,15 @@ class Blobs:
         """Delete what no job names: a file whose job was never accepted, or has been deleted since."""
         self.drop(entry.name for entry in list(self._folder.iterdir()) if entry.name not in names)
 
+    def _written(self, name: str, content_type: str, size: int, opened: Callable[[], BinaryIO]) -> Payload:
+        try:
+            with opened() as source:
+                self._write(name, source)
+        except OSError as error:
+            self.drop([name])
+            raise StoreFailed(f"{self._folder / name}: {error.strerror}") from None
+        return Payload(content_type, size, None, name)
+
     def _write(self, name: str, source: BinaryIO) -> None:
         make_folder(self._folder)  # somebody may have tidied up
         descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -100,7 +98,7 @@ class Blobs:
             shutil.copyfileobj(source, file, _PIECE_BYTES)
             file.flush()
             os.fsync(descriptor)
-        _sync(self._folder)
+        sync_folder(self._folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -108,10 +106,11 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that what has been made, renamed or deleted in a folder is so on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

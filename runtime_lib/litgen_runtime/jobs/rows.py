@@ -119,15 +119,14 @@ class SqliteRows(SqliteMailRows):
         )
         return None if job is None else job.created_at
 
-    def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> int:
-        """Note that something happened, and forget progress that is long past; return its number."""
+    def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> None:
+        """Note that something happened, and forget progress that is long past."""
         (seq,) = self._run("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
         (number,) = self._run("SELECT COALESCE(MAX(number), 0) + 1 FROM events WHERE job = ?", (seq,)).fetchone()
         self._run("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (seq, number, at, kind, data))
         if number > MAX_PROGRESS:
             past = "DELETE FROM events WHERE job = ? AND number = ? AND kind = 'progress'"
             self._run(past, (seq, number - MAX_PROGRESS))
-        return int(number)
 
     def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return what has happened since."""

@@ -109,8 +109,8 @@ class Rows(MailRows, Protocol):
     def oldest(self, endpoint: str) -> float | None:
         """Return when the job was accepted that is first in turn."""
 
-    def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> int:
-        """Note that something happened, and forget progress that is long past; return its number."""
+    def add_event(self, job_id: str, at: float, kind: str, data: bytes) -> None:
+        """Note that something happened, and forget progress that is long past."""
 
     def events(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return what has happened since."""

@@ -7,7 +7,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from litgen_generator.change.toml_edit import set_values
@@ -21,6 +21,8 @@ values = st.recursive(scalars, lambda each: st.lists(each) | st.dictionaries(st.
 
 @settings(max_examples=100, deadline=None)
 @given(values, st.lists(st.text(), min_size=1, max_size=3))
+@example(1, ["b"])
+@example(1, ["b", "x", ""])
 def test_what_is_written_reads_the_same(value: Any, path: list[str]) -> None:
     """Any value under any key is read as it was; the key too."""
     assert tomllib.loads(f"key = {literal(value)}\n") == {"key": value}
@@ -29,8 +31,8 @@ def test_what_is_written_reads_the_same(value: Any, path: list[str]) -> None:
 
 
 def _with(into: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
-    if path[:2] == ["a", "b"] and path[2:]:  # a value cannot hold another
-        path = ["a", "b"]
+    if path[:2] == ["a", "b"] and path[2:]:  # a value cannot hold another: it makes way for a table
+        into["a"]["b"] = {}
     table = into
     for part in path[:-1]:
         table = table.setdefault(part, {})

@@ -156,6 +156,17 @@ def test_keys_only_where_they_are_needed() -> None:
     assert "securitySchemes" not in describe(choices())["components"]
 
 
+@pytest.mark.parametrize("is_open", [False, True])
+def test_jobs_of_an_endpoint_that_needs_no_key(is_open: bool) -> None:
+    """They belong to whoever shows none: where there may be some, asking after jobs needs none either."""
+    raw = tables(jobs=True, auth=not is_open)
+    raw["endpoints"]["other"] = {**raw["endpoints"]["embed"], "path": "/other", "auth": True}
+    document = describe(validate(raw | {"auth": {"keys": "env:A"}}, "x"))
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+    assert document["paths"]["/v1/jobs/{id}"]["get"]["security"] == ([*keys, {}] if is_open else keys)
+    assert document["paths"]["/other"]["post"]["security"] == keys
+
+
 def test_shutdown_only_when_enabled() -> None:
     """POST /shutdown is described only where it is served."""
     assert "/shutdown" not in describe(choices())["paths"]
