@@ -1,10 +1,13 @@
 """Jobs while processes die: what has been acknowledged is done, and has one end (docs/jobs.md)."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
+from tests import wire
 from tests.integration.jobs import accepted, ended, job_of, stands, submit
 from tests.services import act, alive, assert_problem, config, endpoint, eventually, serving
 
@@ -62,17 +65,41 @@ def test_a_shutdown_with_a_backlog(tmp_path: Path) -> None:
 
 
 def test_a_drain_time_that_is_too_short(tmp_path: Path) -> None:
-    """What cannot be finished in time waits again, without an attempt less."""
-    path = config(tmp_path, {"act": act(jobs=True, repeatable=True)}, shutdown={"drain_timeout_s": 0.5})
+    """What runs is told to stop: workers end by themselves, and a job waits again, without an attempt less."""
+    later = endpoint("actions:ActLater", "/later", jobs=True, timeout_s=600, workers={"per_device": 2})
+    path = config(tmp_path, {"later": later}, shutdown={"drain_timeout_s": 0.3})
+    with serving(path) as service, wire.connected(service.port) as client:
+        job_id = accepted(service, "/later", {"do": "raise", "seconds": 600})
+        assert stands(service, job_id, "running")
+        client.send(wire.post("/later", b'{"do": "spin-and-raise"}'))
+        assert eventually(lambda: service.get("/health").json()["in_flight"] == 2)
+        began = time.monotonic()
+        service.signal(signal.SIGTERM)
+        assert client.expect().status == 503
+        assert service.wait_exit() == 0
+        assert time.monotonic() - began < 3
+        log = service.log()
+    assert "the drain time was over; calls cut: 1, jobs told to stop: 1" in log
+    assert "later: jobs given back, to run after the next start: 1" in log
+    assert stored(tmp_path) == [(job_id, "queued", 0)]
+
+
+def test_a_result_behind_the_drain(tmp_path: Path) -> None:
+    """Code that goes on although it is told to stop has a result, which counts."""
+    path = config(tmp_path, {"act": act(jobs=True, repeatable=True)}, shutdown={"drain_timeout_s": 0.2})
     with serving(path) as service:
-        job_id = accepted(service, "/act", {"do": "sleep", "seconds": 4.0})
+        job_id = accepted(service, "/act", {"do": "sleep", "seconds": 2.0})
         assert stands(service, job_id, "running")
         service.signal(signal.SIGTERM)
-        service.wait_exit()
-    with serving(path) as service:
-        job = ended(service, job_id)
-        assert (job["status"], job["attempt"]) == ("succeeded", 1)
-        assert job_of(service, job_id) == job
+        assert service.wait_exit() == 0
+        assert "calls cut: 0, jobs told to stop: 1" in service.log()
+    assert stored(tmp_path) == [(job_id, "succeeded", 1)]
+
+
+def stored(folder: Path) -> list[tuple[str, str, int]]:
+    """Return id, status and attempt of each job in the store of a service that has ended."""
+    with contextlib.closing(sqlite3.connect(folder / "var" / "jobs.db")) as store:
+        return store.execute("SELECT id, status, attempt FROM jobs").fetchall()
 
 
 def test_a_job_that_kills_workers_among_others(tmp_path: Path) -> None:

@@ -58,5 +58,6 @@ def test_a_stopped_process_and_a_killed_supervisor(tmp_path: Path, who: str) -> 
         service.wait_exit()
         if who == "guardian":
             assert eventually(lambda: [p.pid for p in service.marked.processes()] == [guardian], 5)
+            assert "Z ERROR   http: the supervisor is gone; stopping" in service.log()
             os.kill(guardian, signal.SIGCONT)
         assert eventually(lambda: not service.marked.processes(), 5)

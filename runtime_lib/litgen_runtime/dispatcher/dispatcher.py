@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from litgen_runtime.batching import Reason
 from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.assign import Load, choose
+from litgen_runtime.dispatcher.drain import Drain
 from litgen_runtime.dispatcher.feed import Feed
 from litgen_runtime.dispatcher.forecast import Forecast
 from litgen_runtime.dispatcher.handover import Handover
@@ -65,6 +66,7 @@ class Dispatcher:
         self._recalls = Recalls(self._lines, self._waiting)
         self._pump_due = False
         self.handover = Handover(self._waiting, self._pump_soon, self._on_time)
+        self.drain = Drain(self._waiting, self._lines)
         self._forecast = Forecast()
         self._rate = DrainRate(time.monotonic())
 
@@ -109,7 +111,7 @@ class Dispatcher:
             Draining: what was open has been cut.
         """
         now = time.monotonic()
-        if self._waiting.is_closed:
+        if self.drain.is_over:
             raise refusals.drain_over()
         seconds = self._quarantine.holds(body, now)
         if seconds is not None:
@@ -269,17 +271,6 @@ class Dispatcher:
             if ticket.feed is not None and ticket.is_open:
                 ticket.feed.push(item)
 
-    def cut(self) -> int:
-        """Answer whatever is still open with ``draining``, and all that comes; return how many were open."""
-        waiting = self._waiting.close()
-        held = [ticket for line in self._lines.values() for ticket in line.tickets.values()]
-        return sum(ticket.settle(refusals.drain_over()) for ticket in waiting + held)
-
-    def close(self) -> None:
-        """Let every worker end."""
-        for line in list(self._lines.values()):
-            line.close()
-
     def _idle_line(self) -> WorkerLine | None:
         """Return a worker that has nothing to do, so that there is nothing to gather for it."""
         for load, line in self._lines.items():
@@ -346,7 +337,7 @@ class Dispatcher:
 
     def _settle_dropped(self, ticket: Ticket) -> None:
         """Answer what a worker has stopped or left out, though its client still waits; what it gave back goes first."""
-        if ticket.is_open and ticket.goes_back and not ticket.told:
+        if ticket.is_open and ticket.goes_back and (self.drain.is_over or not ticket.told):
             ticket.settle(NotRun())
         elif ticket.is_open and ticket.recalled:
             ticket.line = ticket.sent = ticket.started = None
@@ -356,7 +347,7 @@ class Dispatcher:
 
     def _settle(self, ticket: Ticket, result: Result) -> None:
         failed = result.status != 200
-        if failed and ticket.told:  # whatever a run that has been stopped raises
+        if failed and (self.drain.is_over or ticket.told):  # whatever a run that has been stopped raises
             self._settle_dropped(ticket)
         elif ticket.settle(result) or not failed:
             return
@@ -386,7 +377,9 @@ class Dispatcher:
             ticket.line.cancel([ticket])
 
     def _after_death(self, ticket: Ticket, *, alone: bool, too_long: bool) -> None:
-        if too_long:
+        if self.drain.is_over:
+            ticket.settle(NotRun())
+        elif too_long:
             ticket.settle(refusals.ran_too_long(self.name, self._settings.run_limit))
         elif not self._settings.repeatable or (ticket.feed is not None and ticket.feed.began):
             ticket.settle(refusals.worker_died(self.name))

@@ -214,7 +214,7 @@ class WorkerLine(asyncio.Protocol):
 
     def cancel(self, tickets: list[Ticket]) -> None:
         """Say that nobody waits for these any more."""
-        if self._transport is not None:
+        if self._transport is not None and tickets:
             self._transport.write(pack_ids(Kind.CANCEL, [ticket.id for ticket in tickets]))
 
     def recall(self, tickets: list[Ticket]) -> None:
@@ -229,7 +229,7 @@ class WorkerLine(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(pack_amounts([(ticket.id, amount)]))
 
-    def retire(self, done: Callable[[], None]) -> None:
+    def retire(self, done: Callable[[], None] = lambda: None) -> None:
         """Get no more requests; once all it holds is answered, the line closes and ``done`` is called."""
         self.load.retired = True
         self._retired = done

@@ -45,7 +45,7 @@ from litgen_runtime.transport.control import BEAT_S, Control
 if TYPE_CHECKING:
     from litgen_runtime.http.job_side import JobSide
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("litgen_runtime.http")  # ``__name__`` is that of a script here, which has no handler
 
 
 class HttpProcess:
@@ -213,17 +213,19 @@ class HttpProcess:
             self._jobs.desk.stop()
         await asyncio.sleep(choices.delay_s)
         self._lifecycle.refusing = True
-        began, cut = time.monotonic(), 0
+        began, calls, jobs = time.monotonic(), 0, 0
         if not await self._lifecycle.idle(choices.drain_timeout_s):
-            cut = self._server.cut() + sum(dispatcher.cut() for dispatcher in self._dispatchers.values())
+            cuts = [dispatcher.drain.cut() for dispatcher in self._dispatchers.values()]
+            calls, jobs = self._server.cut() + sum(cut.calls for cut in cuts), sum(cut.jobs for cut in cuts)
         await self._server.flushed(choices.drain_timeout_s - (time.monotonic() - began))
-        self._tell({"do": "drained", "cut": cut})
+        self._tell({"do": "drained", "calls": calls, "jobs": jobs})
 
     def _close_workers(self) -> None:
         for dispatcher in self._dispatchers.values():
-            dispatcher.close()
+            dispatcher.drain.close()
 
     def _exit(self) -> None:
+        self._workers.all_gone()
         self._server.should_exit = True
 
     def _spawn(self, coroutine: Any) -> None:

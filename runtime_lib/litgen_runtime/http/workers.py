@@ -97,6 +97,11 @@ class Workers:
         if not known.retired or message["cause"] != _AS_ASKED:
             self._dispatcher(known.place).stats.deaths[message["cause"]] += 1
 
+    def all_gone(self) -> None:
+        """No process is left: what their lines still hold has no other end."""
+        for known in self._known.values():
+            known.line.abort()
+
     def retire(self, message: dict[str, Any]) -> None:
         """Let a process that has been replaced answer what it holds, and then end."""
         known = self._known.get(message["process"])

@@ -9,8 +9,8 @@ from functools import partial
 from math import inf
 from typing import Protocol
 
-from litgen_runtime.dispatcher.ticket import NotRun, Ticket
-from litgen_runtime.errors import RequestError, StorageFull
+from litgen_runtime.dispatcher.ticket import Ticket
+from litgen_runtime.errors import RequestError, StorageFull, WorkerDied
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.ledger import Ledger
 from litgen_runtime.jobs.machine import Failed, GivenBack, Succeeded
@@ -79,6 +79,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._stopped = False
+        self._given_back = 0  # since the stop
         self._may_be_due = True  # a job may have become due since the store was asked
         self._claiming, self._settling = asyncio.Lock(), asyncio.Lock()
         workers.on_room = self._on_room
@@ -112,6 +113,8 @@ class Engine:
         async with self._claiming:
             pass
         await self.settle()
+        if self._given_back:
+            log.info("%s: jobs given back, to run after the next start: %d", self._endpoint, self._given_back)
 
     def stop_job(self, job: Job) -> None:
         """Have a job end that runs here, or is about to."""
@@ -174,6 +177,8 @@ class Engine:
                 self._settlements = settlements + self._settlements
                 return False
         self._unwanted -= {settlement.job.id for settlement in settlements}
+        if self._stopped:
+            self._given_back += sum(isinstance(settlement.outcome, GivenBack) for settlement in settlements)
         self._count(-len(settlements))
         return True
 
@@ -248,14 +253,20 @@ class Engine:
             if outcome.status == 200:
                 return Settlement(job, Succeeded(), (self._result_type, outcome.body))
             outcome = RequestError.from_json(outcome.body)
-        stopped = isinstance(outcome, NotRun) or (isinstance(outcome, RequestError) and outcome.code == "draining")
-        if stopped and (ticket.started is None or self._repeatable):
+        if isinstance(outcome, RequestError) and outcome.code != "draining":
+            return Settlement(job, self._failure(job, outcome))
+        if ticket.started is None or self._repeatable:
             return Settlement(job, GivenBack())
-        error = outcome if isinstance(outcome, RequestError) else RequestError("The service ended while this job ran.")
-        return Settlement(job, self._failure(job, error))
+        lost = WorkerDied("The service ended while this job ran.")
+        if self._stopped:
+            return Settlement(job, self._failure(job, lost))
+        return Settlement(job, Failed(lost.to_json(), again=False))  # its end was wished: nothing to tell of
 
     def _failure(self, job: Job, error: RequestError) -> Failed:
+        name = f"{job.id} of {job.principal}" if job.principal else job.id
         if error.log:
-            log.error("%s: %s: %s", self._endpoint, job.id, error.log)
+            log.error("%s: %s: %s", self._endpoint, name, error.log)
             error.log = None  # what is stored is not for the log alone
+        elif error.status >= 500:
+            log.warning("%s: %s: %s: %s", self._endpoint, name, error.code, error.detail)
         return Failed(error.to_json(), again=error.status >= 500 and error.code not in _FINAL)

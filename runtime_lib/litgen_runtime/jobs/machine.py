@@ -72,15 +72,7 @@ def claimed(job: Job, now: float) -> Job | None:
     """Return the job as it begins to run; None if it may not."""
     if job.status is not Status.QUEUED or job.not_before > now or ended_by_time(job, now) is not None:
         return None
-    return replace(
-        job,
-        status=Status.RUNNING,
-        attempt=job.attempt + 1,
-        fence=job.fence + 1,
-        started_at=now,
-        progress=None,
-        note=None,
-    )
+    return replace(job, status=Status.RUNNING, attempt=job.attempt + 1, fence=job.fence + 1, started_at=now, error=None)
 
 
 def settled(job: Job, fence: int, outcome: Outcome, rules: Rules, now: float) -> Job | None:
@@ -91,11 +83,10 @@ def settled(job: Job, fence: int, outcome: Outcome, rules: Rules, now: float) ->
         return _ended(job, Status.SUCCEEDED, rules, now, None)
     if job.cancel_requested_at is not None:
         return _ended(job, Status.CANCELED, rules, now, None)
-    if isinstance(outcome, GivenBack):
-        return replace(job, status=Status.QUEUED, attempt=job.attempt - 1, started_at=None, not_before=now)
+    if isinstance(outcome, GivenBack):  # it keeps its place among those that wait
+        return replace(_queued(job), attempt=job.attempt - 1)
     if outcome.again and job.retries and rules.repeatable and job.attempt < rules.max_attempts:
-        due = now + backoff_s(job.attempt)
-        return replace(job, status=Status.QUEUED, started_at=None, not_before=due, error=outcome.error)
+        return replace(_queued(job), not_before=now + backoff_s(job.attempt), error=outcome.error)
     return _ended(job, Status.FAILED, rules, now, outcome.error)
 
 
@@ -158,6 +149,11 @@ def backoff_s(attempt: int, jitter: float | None = None) -> float:
         jitter = random.uniform(-1.0, 1.0)  # noqa: S311 - spreads load, guards nothing
     seconds: float = min(_FIRST_BACKOFF_S * 4.0 ** (attempt - 1), _LONGEST_BACKOFF_S)
     return seconds * (1.0 + _JITTER * jitter)
+
+
+def _queued(job: Job) -> Job:
+    """Return a job that waits again: how far its run has come is over with it."""
+    return replace(job, status=Status.QUEUED, started_at=None, progress=None, note=None)
 
 
 def _ended(job: Job, status: Status, rules: Rules, now: float, error: bytes | None) -> Job:

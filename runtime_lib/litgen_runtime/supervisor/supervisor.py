@@ -158,7 +158,7 @@ class Supervisor:
             case "shutdown":
                 self._drain(message["by"])
             case "drained":
-                self._stop_workers(message["cut"])
+                self._stop_workers((message["calls"], message["jobs"]))
             case _:
                 self._obey_for_worker(message)
 
@@ -217,13 +217,13 @@ class Supervisor:
         patience_s = choices.delay_s + choices.drain_timeout_s + KILL_GRACE_S
         self._events.later(patience_s, lambda: self._stop_workers(None))
 
-    def _stop_workers(self, cut: int | None) -> None:
+    def _stop_workers(self, cut: tuple[int, int] | None) -> None:
         if self._state is not State.DRAINING:
             return
         if cut is None:
             log.error("the HTTP process did not drain in time")
-        elif cut:
-            log.warning("the drain time was over: %d requests were cut", cut)
+        elif any(cut):
+            log.warning("the drain time was over; calls cut: %d, jobs told to stop: %d", *cut)
         self._state = State.STOPPING
         self._workers.kill_loading()
         self.tell({"do": "close_workers"})

@@ -184,7 +184,7 @@ class FakeWorker:
 
     def drop(self) -> None:
         """Say that what was cancelled has not run."""
-        self.give_back(key for key in self.cancelled if key in self.waiting)
+        self.give_back(key for key in dict.fromkeys(self.cancelled) if key in self.waiting)
 
     def give_back(self, ids: Iterable[int]) -> None:
         """Say that these have not run."""

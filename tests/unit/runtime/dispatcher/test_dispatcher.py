@@ -25,7 +25,7 @@ from litgen_runtime.errors import (
     WorkerDied,
 )
 from litgen_runtime.testing import FakeClock
-from litgen_runtime.transport.frames import Result
+from litgen_runtime.transport.frames import DROPPED, Result
 from tests.unit.runtime.fakes import FakeWorker, run, turns
 from tests.unit.runtime.mini import choices
 
@@ -326,7 +326,7 @@ def test_what_was_taken_back_has_not_begun() -> None:
         slow.answer([Result(first.id, 200, 0.05, b"{}")])
         slow.line.note_running(now())
         assert slow.line.running() == [second]
-        d.close()
+        d.drain.close()
         fast.line.load.retired = slow.line.load.retired = True
         slow.give_back([key])
         assert (second.started, second.line, d.queued) == (None, None, 1), "as it came"
@@ -612,18 +612,72 @@ def test_cut() -> None:
         await turns()
         worker.answer([Result(tickets[0].id, 200, 0.1, b"{}")])
         await turns()
-        assert d.cut() == 3
+        assert d.drain.cut() == (3, 0)
         assert (await tickets[0].wait()).status == 200
         for ticket in tickets[1:]:
             with pytest.raises(Draining) as cut:
                 await ticket.wait()
             assert cut.value.headers == {"Connection": "close"}
-        assert (d.cut(), d.queued) == (0, 0)
+        assert (d.drain.cut(), d.queued) == ((0, 0), 0)
         with pytest.raises(Draining):
             d.submit(b"", now())  # its body was on its way to a file
         other = FakeWorker(d).ready()
         await turns()
         assert other.read() == [], "what was cut does not run"
+
+    run(main())
+
+
+def test_what_comes_of_jobs_behind_a_cut() -> None:
+    """Their workers are told; a result counts, anything else is no run, and a line closes once all is answered.
+
+    That is so for runs too that have reached their limit meanwhile.
+    """
+
+    async def main() -> None:
+        d = dispatcher(max_size=4, jobs=True, run_limit_s=1.0, kill_grace_s=9.0)
+        worker = FakeWorker(d).ready()
+        jobs = d.run_behind([b"result", b"raises", b"dropped"])
+        worker.read()
+        worker.start(3)
+        assert d.drain.cut() == (0, 3)
+        d.drain.close()
+        worker.read()
+        assert worker.cancelled == [job.id for job in jobs]
+        assert all(job.is_open for job in jobs)
+        await asyncio.sleep(2.0)
+        assert all(job.told for job in jobs)
+        error = PredictFailed("It raised.").to_json()
+        worker.answer([Result(jobs[0].id, 200, 0.1, b"{}"), Result(jobs[1].id, 500, 0.1, error)])
+        assert not worker.transport.closed
+        worker.answer([Result(jobs[2].id, DROPPED, 0.1, b"")])
+        assert worker.transport.closed
+        assert isinstance(jobs[0].outcome, Result)
+        assert [type(job.outcome) for job in jobs[1:]] == [NotRun, NotRun]
+
+    run(main())
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_worker_that_is_killed_behind_a_cut(repeatable: bool) -> None:
+    """What it ran goes to no other worker, nor does what has died with another one and waits to run alone."""
+
+    async def main() -> None:
+        d = dispatcher(jobs=True, repeatable=repeatable)
+        worker, other = FakeWorker(d).ready(), FakeWorker(d).ready()
+        jobs = d.run_behind([b"a", b"b"])
+        for each in (worker, other):
+            each.read()
+            each.start(1)
+        worker.die()
+        await turns()
+        assert d.drain.cut() == (0, 1 + repeatable)
+        other.die()
+        idle = FakeWorker(d).ready()
+        await turns()
+        assert (d.queued, idle.read()) == (0, [])
+        assert isinstance(jobs[1].outcome, NotRun)
+        assert isinstance(jobs[0].outcome, NotRun if repeatable else WorkerDied)
 
     run(main())
 
@@ -671,7 +725,7 @@ def test_close() -> None:
     async def main() -> None:
         d = dispatcher()
         workers = [FakeWorker(d).ready() for _ in range(2)]
-        d.close()
+        d.drain.close()
         await turns()
         assert [worker.transport.closed for worker in workers] == [True, True]
         assert d.workers == 0
@@ -682,7 +736,7 @@ def test_close() -> None:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["submit", "submit", "submit", "wait", "start", "finish", "echo", "drop", "die", "born", "cut"]
+            ["submit", "submit", "submit", "job", "wait", "start", "finish", "echo", "drop", "die", "born", "cut"]
         ),
         st.integers(0, 7),
     ),
@@ -694,7 +748,7 @@ class Play:
     """A dispatcher, its workers, and what must hold whatever happens."""
 
     def __init__(self, max_size: int | None, timeout_s: float | bool, queue: int) -> None:
-        self.dispatcher = dispatcher(max_size, timeout_s, queue)
+        self.dispatcher = dispatcher(max_size, timeout_s, queue, jobs=max_size is not None)
         self.announces = max_size is not None
         self.timeout_s = timeout_s
         self.queue = queue
@@ -710,9 +764,11 @@ class Play:
             self.submit(number)
         elif name == "born":
             self.workers.append(FakeWorker(self.dispatcher).ready())
+        elif name == "job":
+            self.run_behind()
         elif name == "cut":
-            open_tickets = sum(ticket.is_open for ticket in self.tickets)
-            assert self.dispatcher.cut() == open_tickets
+            patient = [ticket.patient for ticket in self.tickets if ticket.is_open]
+            assert self.dispatcher.drain.cut() == (patient.count(False), patient.count(True))
             self.is_cut = True
         elif self.workers and name != "wait":
             self.step_of(self.workers[number % len(self.workers)], name, number)
@@ -743,6 +799,13 @@ class Play:
             assert self.is_cut
             return
         assert not self.is_cut, "nobody looks after what comes behind the cut"
+        self.follow(ticket)
+
+    def run_behind(self) -> None:
+        if self.announces and not self.is_cut and self.dispatcher.room:  # an engine has stopped long before the cut
+            self.follow(*self.dispatcher.run_behind([f"body {len(self.tickets)}".encode()]))
+
+    def follow(self, ticket: Ticket) -> None:
         ticket.on_done = lambda: self.settled.update({ticket.id: self.settled.get(ticket.id, 0) + 1})
         if not ticket.is_open:
             ticket.on_done()
@@ -752,7 +815,8 @@ class Play:
         assert self.dispatcher.queued <= self.queue + self.put_back, "only what workers lost may wait beyond the bound"
         for worker in self.workers:
             if fresh := worker.read():
-                assert worker.line.load.held <= worker.line.load.credit, "credit is never exceeded"
+                load = worker.line.load
+                assert load.waiting + load.running <= load.credit, "credit is never exceeded"
                 first = {ticket.id for ticket in self.tickets if ticket.attempt == 1}
                 keys = [run.id for run in fresh if run.id in first]
                 assert keys == sorted(keys), "order is kept, but for what has to run alone"
@@ -776,7 +840,8 @@ class Play:
         if isinstance(answer, Result):
             assert (answer.id, answer.status, answer.body) == (ticket.id, 200, ticket.body), "the answer is its own"
         else:
-            assert isinstance(answer, (DeadlineExceeded, Hopeless, KillsWorkers, Draining))
+            lost = NotRun if ticket.patient else (DeadlineExceeded, Hopeless, Draining)
+            assert isinstance(answer, (KillsWorkers, lost))
         if isinstance(answer, DeadlineExceeded):
             assert ticket.deadline <= now() + 1e-6
 
@@ -808,7 +873,9 @@ def test_every_ticket_is_answered_exactly_once(
                 await asyncio.sleep(waits[index % len(waits)] / 8)
             await turns()
             play.check()
-        play.dispatcher.cut()
+        play.step("cut", 0)
+        for worker in play.workers:
+            worker.die()
         await turns()
         for ticket in play.tickets:
             assert play.settled.get(ticket.id) == 1, "exactly one answer"

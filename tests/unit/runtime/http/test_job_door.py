@@ -277,7 +277,7 @@ def test_a_drain_that_is_over_before_a_call_is_a_job(tmp_path: Path, monkeypatch
         callings = [home.calling(f"call {number}") for number in range(3)]
         await begun(worker)
         await until(lambda: len(asked) == 3)
-        home.dispatcher.cut()
+        home.dispatcher.drain.cut()
         is_cut.set()
         replies = [await calling for calling in callings]
         assert [(reply.status, reply.json["code"]) for reply in replies] == [(503, "draining")] * 3
@@ -304,7 +304,7 @@ def test_a_service_that_ends_while_a_call_becomes_a_job(tmp_path: Path, monkeypa
         await begun(worker)
         await asked.wait()
         home.desk.stop()
-        home.dispatcher.cut()
+        home.dispatcher.drain.cut()
         closing = asyncio.create_task(home.desk.close())
         await asyncio.sleep(0.05)
         may_keep.set()

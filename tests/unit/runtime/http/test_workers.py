@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
+from litgen_runtime.dispatcher.ticket import NotRun
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.workers import Workers
 from litgen_runtime.testing import FakeClock
@@ -101,6 +102,23 @@ def test_a_first_process() -> None:
         assert it.place.state == "ready"
         assert it.told == [{"do": "worker_ready", "process": 7}]
         assert it.dispatcher.workers == 1
+
+    at_home(test)
+
+
+def test_the_last_process_has_ended() -> None:
+    """Its line is cut, though something that it left behind holds the other end: a job is given back before the end."""
+
+    async def test(it: Home) -> None:
+        await it.start(7)
+        (job,) = it.dispatcher.run_behind([b"{}"])
+        it.dispatcher.drain.cut()
+        it.dispatcher.drain.close()
+        await turns(5)
+        assert job.is_open
+        it.workers.all_gone()
+        await turns(5)
+        assert isinstance(job.outcome, NotRun)
 
     at_home(test)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from litgen_runtime.dispatcher.ticket import NotRun, Ticket
-from litgen_runtime.errors import PredictFailed, StorageFull
+from litgen_runtime.errors import KillsWorkers, PredictFailed, StorageFull
 from litgen_runtime.jobs.claims import Claim, Settlement
 from litgen_runtime.jobs.engine import Engine
 from litgen_runtime.jobs.machine import Failed, GivenBack, Succeeded
@@ -63,9 +64,9 @@ class Desk:
         """So many more are in flight."""
         self.in_flight += change
 
-    def engine(self) -> Engine:
+    def engine(self, *, repeatable: bool = True) -> Engine:
         """Return one that works."""
-        engine = Engine("embed", self, self, "text/plain", repeatable=True, running=self.count)  # type: ignore[arg-type]  # as far as it goes
+        engine = Engine("embed", self, self, "text/plain", repeatable=repeatable, running=self.count)  # type: ignore[arg-type]  # as far as it goes
         self.tasks = [asyncio.get_running_loop().create_task(work()) for work in (engine.claim_on, engine.settle_on)]
         return engine
 
@@ -75,8 +76,8 @@ def job(name: str = "job_1") -> Job:
     return Job(name, "embed", "", Status.RUNNING, 0.0, 0.0, attempt=1, fence=1)
 
 
-def test_what_is_claimed_at_the_stop_is_given_back() -> None:
-    """It has not begun, and counts as no attempt; to close waits for it."""
+def test_what_is_claimed_at_the_stop_is_given_back(caplog: pytest.LogCaptureFixture) -> None:
+    """It has not begun, and counts as no attempt; to close waits for it, and says how many these are."""
 
     async def main() -> None:
         desk = Desk(Claim(job(), b""))
@@ -94,7 +95,9 @@ def test_what_is_claimed_at_the_stop_is_given_back() -> None:
         assert (desk.tickets, [each.outcome for each in desk.settled]) == ([], [GivenBack()])
         assert desk.in_flight == 0
 
+    caplog.set_level("INFO", "litgen_runtime")
     run(main())
+    assert caplog.messages == ["embed: jobs given back, to run after the next start: 1"]
 
 
 def test_a_result_on_its_way_to_the_disk_is_waited_for() -> None:
@@ -216,3 +219,41 @@ def test_the_log_is_not_stored(caplog: pytest.LogCaptureFixture) -> None:
 
     run(main())
     assert caplog.messages == ["embed: job_1: Traceback: secret"]
+
+
+def test_a_failure_that_the_runtime_knows_of_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Though no code of the owner's has raised anything: under the job's id, with whose it is, as a call's."""
+
+    async def main() -> None:
+        desk = Desk(Claim(replace(job(), principal="alice"), b""))
+        desk.engine().wake()
+        await turns()
+        desk.tickets[0].settle(KillsWorkers("2 workers died."))
+        await turns()
+
+    run(main())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages == ["embed: job_1 of alice: kills-workers: 2 workers died."]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_may_not_run_twice_is_lost_with_its_run(ends: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """The end of the service fails it, and says so; a wish to end it does not."""
+
+    async def main() -> None:
+        desk = Desk(Claim(job(), b""))
+        engine = desk.engine(repeatable=False)
+        engine.wake()
+        await turns()
+        if ends:
+            engine.stop()
+        desk.tickets[0].started = 1.0
+        desk.tickets[0].settle(NotRun())
+        await turns()
+        (settlement,) = desk.settled
+        assert isinstance(settlement.outcome, Failed)
+        assert b"worker-died" in settlement.outcome.error
+
+    run(main())
+    lost = "embed: job_1: worker-died: The service ended while this job ran."
+    assert caplog.messages == ([lost] if ends else [])

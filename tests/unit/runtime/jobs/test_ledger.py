@@ -126,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert (replayed, adopted) == (earlier is not None, [] if replayed else [job])
         if not replayed:
             known = self.known[job.id] = Known(body, key)
-            known.status, known.claim, known.attempt = Status.RUNNING, Claim(job, body), 1
+            known.status, known.claim, known.attempt, known.due = Status.RUNNING, Claim(job, body), 1, job.created_at
             assert (job.created_at, job.started_at) == (self.now - 2.0, self.now - 1.0)
 
     @rule(limit=st.integers(1, 4))
@@ -166,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if known.wished:
             known.status = Status.CANCELED
         elif what == "give-back":
-            known.status, known.due, known.attempt = Status.QUEUED, self.now, known.attempt - 1
+            known.status, known.attempt = Status.QUEUED, known.attempt - 1
         elif what == "fail-again" and known.attempt < 2:
             known.status = Status.QUEUED
             known.due = self._job(job_id).not_before

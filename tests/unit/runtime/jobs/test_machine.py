@@ -72,7 +72,7 @@ def test_only_the_latest_claim_is_heard(job: Job, outcome: Outcome, fence: int, 
         assert job.attempt < rules.max_attempts
         assert new.not_before > 30.0
     elif isinstance(outcome, GivenBack):
-        assert (new.status, new.attempt, new.not_before) == (Status.QUEUED, job.attempt - 1, 30.0)
+        assert (new.status, new.attempt, new.not_before) == (Status.QUEUED, job.attempt - 1, job.not_before)
     assert new.fence == job.fence, "an old claim could pass for a new one"
 
 
@@ -85,6 +85,23 @@ def test_a_claim(job: Job, now: float) -> None:
     assert (new is not None) == may
     if new is not None:
         assert (new.status, new.attempt, new.fence) == (Status.RUNNING, job.attempt + 1, job.fence + 1)
+
+
+def test_what_is_given_back_is_as_it_was() -> None:
+    """It has its old place among those that wait, and nothing of the run is left but that there was one."""
+    job = running(progress=0.8, note="page 8 of 10")
+    assert machine.settled(job, job.fence, GivenBack(), RULES, 20.0) == replace(QUEUED, fence=job.fence)
+
+
+def test_what_an_attempt_leaves() -> None:
+    """Its error is told until the next one begins, its progress is over with it."""
+    job = running(progress=0.8, note="page 8 of 10")
+    waiting = machine.settled(job, job.fence, Failed(b"{}", again=True), RULES, 20.0)
+    assert waiting is not None
+    assert (waiting.error, waiting.progress, waiting.note) == (b"{}", None, None)
+    again = machine.claimed(waiting, 30.0)
+    assert again is not None
+    assert again.error is None
 
 
 def test_what_is_tried_again_does_not_expire() -> None:

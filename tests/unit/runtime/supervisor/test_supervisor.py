@@ -30,9 +30,9 @@ def loading() -> Iterator[Stage]:
     stage.close()
 
 
-def drained(stage: Stage, cut: int = 0) -> None:
+def drained(stage: Stage) -> None:
     """Let the HTTP process say that the drain is over."""
-    stage.say(do="drained", cut=cut)
+    stage.say(do="drained", calls=0, jobs=0)
 
 
 def test_http_first() -> None:

@@ -146,7 +146,7 @@ def test_no_recycling_while_draining() -> None:
 def test_stop_in_the_middle(worn: Stage) -> None:
     """A replacement that still loads is killed when workers are stopped; the service ends when both are gone."""
     worn.signal(signal.SIGTERM)
-    worn.say(do="drained", cut=0)
+    worn.say(do="drained", calls=0, jobs=0)
     assert worn.children.killed == [worn.workers[2]]
     for pid in worn.workers:
         worn.children.end(pid, "exit code 0")
