@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -253,17 +254,16 @@ def test_damage_that_shows_in_use(store: Path, work: str, caplog: pytest.LogCapt
 
 @pytest.fixture
 def as_nobody(store: Path) -> Iterator[Path]:
-    """A store of a user without rights, who the test is."""
-    folder = store.parent
-    if os.geteuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, 65534, 65534)
-        for parent in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
-            parent.chmod(parent.stat().st_mode | 0o011)
-        os.seteuid(65534)
-    yield store
-    os.seteuid(os.getuid())
-    folder.chmod(0o700)
+    """A store of a user without rights, who the test is; where that user may go, as below pytest's folders it may not."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(shutil.copytree(store.parent, Path(folder, "var"))) / store.name
+        if os.geteuid() == 0:
+            for path in (Path(folder), place.parent, *place.parent.rglob("*")):
+                os.chown(path, 65534, 65534)
+            os.seteuid(65534)
+        yield place
+        os.seteuid(os.getuid())
+        place.parent.chmod(0o700)
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
