@@ -254,7 +254,7 @@ def test_damage_that_shows_in_use(store: Path, work: str, caplog: pytest.LogCapt
 
 @pytest.fixture
 def as_nobody(store: Path) -> Iterator[Path]:
-    """A store of a user without rights, who the test is; where that user may go, as below pytest's folders it may not."""
+    """A store of a user without rights, who the test is, and who may not go where pytest's folders are."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(shutil.copytree(store.parent, Path(folder, "var"))) / store.name
         if os.geteuid() == 0:
