@@ -96,15 +96,8 @@ class RequestError(LitgenError):
 
     def to_json(self) -> bytes:
         """Return the document that ``RequestError.from_json`` reads, for the way from a worker."""
-        members = {
-            "status": self.status,
-            "code": self.code,
-            "title": self.title,
-            "detail": str(self.detail),
-            "headers": self.headers,
-            "log": self.log,
-            "extra": self.extra,
-        }
+        members: dict[str, object] = {"status": self.status, "code": self.code, "title": self.title}
+        members |= {"detail": str(self.detail), "headers": self.headers, "log": self.log, "extra": self.extra}
         return json.dumps(members, default=str).encode()
 
     @staticmethod
