@@ -59,7 +59,8 @@ def opened(*ports: int, **more: Any) -> dict[str, Any]:
 
 
 def delivery(service: Running, job_id: str) -> dict[str, Any]:
-    """Ask after the one webhook of a job."""
+    """Ask after the one webhook of a job, which there is once the job has ended."""
+    ended(service, job_id)
     (found,) = service.get(f"/v1/jobs/{job_id}/deliveries").json()["deliveries"]
     return dict(found)
 
