@@ -328,7 +328,7 @@ class Dispatcher:
         ahead, remaining_s = line.load.rank[0], ticket.deadline - now
         if self.streams or remaining_s == _NEVER or not (ahead or self._waiting):
             return False  # nobody else would be served instead
-        late = self._forecast.late(remaining_s, ahead, line.ran_for(now), now)
+        late = self._forecast.late(remaining_s, ahead, line.ran_for, now)
         if late is None:
             return False
         is_own = ticket.deadline < ticket.arrived + self.timeout_s

@@ -7,6 +7,7 @@ that come too late. Now and then one runs all the same, since runs may have beco
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from statistics import median
 from typing import NamedTuple
@@ -52,13 +53,13 @@ class Forecast:
             self._longest_run_s = max(self._longest_run_s, run_s)
             self._longest_lag_s = max(self._longest_lag_s, lag_s)
 
-    def late(self, remaining_s: float, ahead: int, ran_s: float, now: float) -> Late | None:
+    def late(self, remaining_s: float, ahead: int, ran_for: Callable[[float], float], now: float) -> Late | None:
         """Say that a request would be answered too late; None if it may not.
 
         Args:
             remaining_s: until its client is gone, in seconds.
             ahead: how many runs its worker has to do first.
-            ran_s: for how long the first of them has gone on, in seconds.
+            ran_for: says for how long the first of them has gone on, in seconds, now; asked only where it matters.
             now: in seconds.
         """
         if len(self._runs) < _ENOUGH or now - self._noted_at > _PROBE_S:
@@ -66,7 +67,7 @@ class Forecast:
         if remaining_s > (ahead + 1) * self._longest_run_s + self._longest_lag_s:
             return None
         run_s = median(self._runs)
-        needed_s = run_s + max(ahead * run_s - ran_s, 0.0)
+        needed_s = run_s + max(ahead * run_s - ran_for(now), 0.0)
         if self._lags:  # if it is late, others are late for nothing
             needed_s += sorted(self._lags)[len(self._lags) * 9 // 10]
         return Late(run_s, needed_s) if remaining_s < needed_s else None

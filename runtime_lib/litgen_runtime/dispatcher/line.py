@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 from collections.abc import Callable
@@ -164,7 +165,7 @@ class WorkerLine(asyncio.Protocol):
             return []
         if self._tells_starts:
             return [ticket for ticket in self.tickets.values() if ticket.started is not None]
-        return list(self.tickets.values())[:1]
+        return list(itertools.islice(self.tickets.values(), 1))
 
     def suspects(self, now: float) -> list[Ticket]:
         """Return what the worker may have died of.

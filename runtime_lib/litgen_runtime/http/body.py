@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,9 +14,10 @@ from litgen_runtime.dispatcher import refusals
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import PayloadTooLarge, UnsupportedMediaType
 from litgen_runtime.http.messages import Head, Receive
+from litgen_runtime.http.pieces import Gathered, Pieces
 from litgen_runtime.http.spool import Spool
 from litgen_runtime.settings import ServiceSettings
-from litgen_runtime.transport.bodies import content_key, inline_body
+from litgen_runtime.transport.bodies import content_key, inline_body, inline_head
 from litgen_runtime.upload import Upload
 from litgen_runtime.validation import refusal
 
@@ -25,26 +26,11 @@ INLINE_BYTES = 1_048_576
 _PIECE_BYTES = 262_144
 
 
+Chunks: TypeAlias = AsyncIterator[bytes | bytearray]
+
+
 class ClientGone(Exception):
     """The client left before its request was complete; there is nobody to answer."""
-
-
-class Gathered:
-    """How much has come of a body that the connection hands on whole, once it is all there."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.on_more: Callable[[int], None] | None = None  # told of the size; raises when there is no room
-
-    def add(self, count: int) -> None:
-        """Count bytes that have come.
-
-        Raises:
-            QueueFull: they have no room.
-        """
-        self.size += count
-        if self.on_more is not None:
-            self.on_more(self.size)
 
 
 class Reader(ABC):
@@ -111,9 +97,9 @@ class Reader(ABC):
             arrival.expect(head.content_length)
             if gathered is not None:
                 gathered.on_more = arrival.reach
-                arrival.reach(gathered.size)
+                arrival.reach(gathered.pieces.size)
             async with asyncio.timeout(None if seconds == inf else seconds) as timer:
-                return await self._collect(receive, head, arrival)
+                return await self._collect(_chunks(receive, gathered), head, arrival)
         except TimeoutError:
             if timer.expired():
                 is_own = seconds < self._dispatcher.timeout_s
@@ -125,7 +111,7 @@ class Reader(ABC):
             arrival.release()
 
     @abstractmethod
-    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+    async def _collect(self, chunks: Chunks, head: Head, arrival: Arrival) -> bytes:
         """Take the body as it arrives."""
 
 
@@ -157,12 +143,12 @@ class JsonReader(Reader):
                 raise refusal(error) from None
         return body
 
-    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
-        body = bytearray()
-        async for chunk in _chunks(receive):
+    async def _collect(self, chunks: Chunks, head: Head, arrival: Arrival) -> bytes:
+        body = Pieces()
+        async for chunk in chunks:
             arrival.take(len(chunk))
-            body += chunk
-        return bytes(body)
+            body.add(chunk)
+        return body.joined()
 
 
 class RawReader(Reader):
@@ -194,22 +180,19 @@ class RawReader(Reader):
         _expect_plain(head)
         return await self._arriving(receive, head, at_most_s, gathered)
 
-    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+    async def _collect(self, chunks: Chunks, head: Head, arrival: Arrival) -> bytes:
         content_type = head.content_type or b""
         file = self._spool.file(content_type)
-        data = bytearray()
+        data = Pieces()
         try:
-            async for chunk in _chunks(receive):
+            async for chunk in chunks:
                 arrival.take(len(chunk))
-                if 0 < len(chunk) == arrival.expected <= INLINE_BYTES:
-                    return inline_body(content_type, chunk)
-                data += chunk
-                if len(data) >= _PIECE_BYTES and max(arrival.size, arrival.expected) > INLINE_BYTES:
-                    await file.write(data)
-                    data = bytearray()
+                data.add(chunk)
+                if data.size >= _PIECE_BYTES and max(arrival.size, arrival.expected) > INLINE_BYTES:
+                    await file.write(data.joined())
             if arrival.size <= INLINE_BYTES:
-                return inline_body(content_type, data)
-            return await file.finish(data)
+                return data.joined(inline_head(content_type, data.size))
+            return await file.finish(data.joined())
         except BaseException:
             file.discard()
             raise
@@ -310,12 +293,14 @@ def declared_size(headers: Iterable[tuple[bytes, bytes]]) -> float:
     return inf
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, gathered: Gathered | None) -> Chunks:
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
+        for piece in gathered.pieces.taken() if gathered is not None else ():
+            yield piece
         yield message.get("body", b"")
         more = message.get("more_body", False)
 

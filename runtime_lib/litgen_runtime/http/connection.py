@@ -14,13 +14,14 @@ from litgen_runtime.errors import (
     RequestError,
     TooManyRequests,
 )
-from litgen_runtime.http.body import INLINE_BYTES, Gathered, declared_size
+from litgen_runtime.http.body import INLINE_BYTES, declared_size
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
 from litgen_runtime.http.heads import MAX_HEADER_BYTES, headers_too_large, not_http, refusal_of
 from litgen_runtime.http.lane import Exchange
 from litgen_runtime.http.messages import Answer, request_id_of
 from litgen_runtime.http.outlet import Outlet
+from litgen_runtime.http.pieces import Gathered
 from litgen_runtime.http.probes import PATHS
 
 _MAX_PIPELINED = 64
@@ -218,12 +219,11 @@ class TimedProtocol(HttpToolsProtocol):
         elif self._gathered is None:
             super().on_body(body)
         elif not self.cycle.response_complete:
-            self.cycle.body += body
-            self._count(self._gathered, len(body))
+            self._gather(self._gathered, body)
 
-    def _count(self, gathered: Gathered, size: int) -> None:
+    def _gather(self, gathered: Gathered, piece: bytes) -> None:
         try:
-            gathered.add(size)
+            gathered.add(piece)
         except RequestError:  # what has come is handed on, to be refused there
             self._gathered = None
             self.cycle.message_event.set()

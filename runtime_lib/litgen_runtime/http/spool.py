@@ -52,7 +52,7 @@ class SpoolFile:
         self._size = 0
         self._last: Future[None] | None = None
 
-    async def write(self, data: bytearray) -> None:
+    async def write(self, data: bytes) -> None:
         """Append some bytes.
 
         Raises:
@@ -68,7 +68,7 @@ class SpoolFile:
                 log=f"a body cannot be written to {self._path}: {error.strerror}. Make room there, or set TMPDIR",
             ) from None
 
-    async def finish(self, data: bytearray) -> SpooledBody:
+    async def finish(self, data: bytes) -> SpooledBody:
         """Append the last bytes, and return what a worker is sent.
 
         Raises:
@@ -83,7 +83,7 @@ class SpoolFile:
             last, self._last = self._last, None
             last.add_done_callback(lambda _: self._threads.submit(self._delete))
 
-    def _write(self, data: bytearray) -> None:
+    def _write(self, data: bytes) -> None:
         """Open for each piece: no descriptor is held while the client lets us wait."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._path, flags, 0o600)

@@ -64,9 +64,14 @@ class Sent(NamedTuple):
     path: str | None = None
 
 
-def inline_body(content_type: bytes, data: bytes | bytearray) -> bytes:
-    """Return what a frame carries for a body that is small enough to travel itself."""
-    return b"".join([_HEAD.pack(False, len(content_type), len(data)), content_type, data])
+def inline_head(content_type: bytes, size: int) -> bytes:
+    """Return what a frame carries before the bytes of a body that is small enough to travel itself."""
+    return _HEAD.pack(False, len(content_type), size) + content_type
+
+
+def inline_body(content_type: bytes, data: bytes) -> bytes:
+    """Return what a frame carries for such a body."""
+    return inline_head(content_type, len(data)) + data
 
 
 def spooled_body(content_type: bytes, path: str, size: int, key: bytes, discard: Callable[[], None]) -> SpooledBody:

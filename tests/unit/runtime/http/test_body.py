@@ -21,8 +21,9 @@ from litgen_runtime.errors import (
     QueueFull,
     UnsupportedMediaType,
 )
-from litgen_runtime.http.body import ClientGone, Gathered, JsonReader, RawReader, Reader, reader_for
+from litgen_runtime.http.body import ClientGone, JsonReader, RawReader, Reader, reader_for
 from litgen_runtime.http.messages import Head, Message, Receive, head_of
+from litgen_runtime.http.pieces import Gathered
 from litgen_runtime.http.spool import Spool
 from litgen_runtime.settings import EndpointSettings
 from litgen_runtime.transport.bodies import SpooledBody, unpack_body
@@ -200,23 +201,23 @@ def test_what_is_announced_takes_no_room() -> None:
         reader = JsonReader(queue, Any, 1000)
         gathered = [Gathered() for _ in range(20)]
         for each in gathered:
-            each.add(1)  # before its request is begun with
+            each.add(b"x")  # before its request is begun with
         reading = [
             asyncio.ensure_future(reader._arriving(sending([], then=forever), head(content_length="80"), 5.0, each))
             for each in gathered
         ]
         await turns()
         assert queue.arriving_bytes == 20
-        gathered[0].add(69)
+        gathered[0].add(b"x" * 69)
         assert queue.arriving_bytes == 89
         with pytest.raises(QueueFull, match=r"0 requests \(0 bytes\) wait .* 89 bytes of others are still arriving"):
-            gathered[0].add(12)
+            gathered[0].add(b"x" * 12)
         assert queue.arriving_bytes == 89
         late = await asyncio.gather(*reading, return_exceptions=True)
         assert all(isinstance(error, DeadlineExceeded) for error in late)
         assert "only 70 bytes of it" in str(late[0])
         assert queue.arriving_bytes == 0
-        gathered[0].add(1000)  # behind its answer
+        gathered[0].add(b"x" * 1000)  # behind its answer
         assert queue.arriving_bytes == 0
 
     run(main())

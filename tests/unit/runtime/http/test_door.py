@@ -10,10 +10,11 @@ from pydantic import BaseModel, field_validator
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import HTTPError, PredictFailed, RequestError
-from litgen_runtime.http.body import Arrival, Gathered, JsonReader, Reader
+from litgen_runtime.http.body import Arrival, Chunks, JsonReader, Reader
 from litgen_runtime.http.door import Call, Door
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Head, Receive, head_of
+from litgen_runtime.http.pieces import Gathered
 from litgen_runtime.transport.bodies import spooled_body
 from litgen_runtime.transport.frames import Result
 from tests.unit.runtime.fakes import FakeWorker, Reply, ask, run, turns
@@ -318,7 +319,7 @@ class OnDisk(Reader):
     async def read(self, receive: Receive, head: Head, at_most_s: float, gathered: Gathered | None = None) -> bytes:
         return spooled_body(b"", "/path", 1000, b"", self._discard)
 
-    async def _collect(self, receive: Receive, head: Head, arrival: Arrival) -> bytes:
+    async def _collect(self, chunks: Chunks, head: Head, arrival: Arrival) -> bytes:
         raise NotImplementedError
 
     def _discard(self) -> None:

@@ -15,11 +15,12 @@ import pytest
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.errors import Loading, StorageFull
-from litgen_runtime.http.body import Gathered, JsonReader, RawReader, Reader
+from litgen_runtime.http.body import Chunks, JsonReader, RawReader, Reader
 from litgen_runtime.http.callbacks import Callbacks
 from litgen_runtime.http.job_door import JobDoor
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Head, Receive, Scope, Send
+from litgen_runtime.http.pieces import Gathered
 from litgen_runtime.http.spool import Spool
 from litgen_runtime.jobs.desk import Desk
 from litgen_runtime.jobs.payloads import Payloads
@@ -60,7 +61,7 @@ class InFile(Reader):
         """Return it."""
         return spooled_body(b"text/plain", str(self.path), 6, b"key", self.path.unlink)
 
-    async def _collect(self, receive: Receive, head: Head, arrival: Any) -> bytes:
+    async def _collect(self, chunks: Chunks, head: Head, arrival: Any) -> bytes:
         raise NotImplementedError
 
 

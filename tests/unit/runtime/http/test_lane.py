@@ -57,7 +57,9 @@ class Client:
         body = b""
         while (message := await receive()).get("more_body"):
             body += message["body"]
-        await send_json(send, 200, b'"%s"' % (body + message.get("body", b"")).hex().encode(), b"asgi")
+        gathered = scope.get("litgen.gathered")
+        body = (gathered.pieces.joined() if gathered else b"") + body + message.get("body", b"")
+        await send_json(send, 200, b'"%s"' % body.hex().encode(), b"asgi")
 
     async def works(self) -> None:
         """Let the worker answer everything that it has."""
