@@ -83,6 +83,21 @@ def test_a_damaged_store(tmp_path: Path) -> None:
         assert service.log().count(words) == 1
 
 
+def test_a_file_of_the_store_that_is_lost(tmp_path: Path) -> None:
+    """Nobody is told to fetch that result again shortly, and the log names the file; all else goes on."""
+    with serving(config(tmp_path, {"act": act(jobs=True)})) as service:
+        job = ended(service, accepted(service, "/act", {"do": "echo", "text": "x" * 200_000}))
+        (file,) = (tmp_path / "var" / "jobs.db.files").glob("*.result")
+        file.unlink()
+        lost = service.get(job["urls"]["result"])
+        assert_problem(lost, 503, "storage-damaged")
+        assert "retry-after" not in lost.headers
+        assert f"{file}, which the job store names, is gone" in service.log()
+        assert ended(service, job["id"])["status"] == "succeeded"
+        assert ended(service, accepted(service, "/act", {"do": "pid"}))["status"] == "succeeded"
+        assert service.get("/health").json()["status"] == "ready"
+
+
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """What was written by a clock an hour ahead does not wait for that hour."""
     path = config(tmp_path, {"act": act(jobs=True, repeatable=True)})

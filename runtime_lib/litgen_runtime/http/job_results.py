@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from litgen_runtime.http.job_papers import answer_of
 from litgen_runtime.http.messages import Answer, Scope, Send
 from litgen_runtime.jobs.ledger import Ledger
-from litgen_runtime.jobs.payloads import storage_full
 from litgen_runtime.jobs.record import Job, Status
-from litgen_runtime.jobs.store import StoreFailed
 
 _PIECE_BYTES = 262_144
 
@@ -59,9 +56,5 @@ async def _file_answer_of(ledger: Ledger, job: Job, headers: Mapping[str, str]) 
     found = await ledger.result_file(job) if job.status is Status.SUCCEEDED else None
     if found is None:
         return None
-    content_type, size, path = found
-    try:
-        file = await asyncio.to_thread(Path(path).open, "rb")
-    except OSError as error:
-        raise storage_full(StoreFailed(f"{path}: {error.strerror}")) from None
+    content_type, size, file = found
     return FileAnswer(content_type.encode("latin-1"), size, file, headers)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from litgen_runtime.errors import LitgenError
 from litgen_runtime.jobs.blobs import sync_folder
+from litgen_runtime.jobs.damage import damaged, is_damage
 
 _TRIES = 5
 
@@ -56,6 +57,8 @@ def back_up(store: Path, target: Path) -> tuple[int, int]:
         sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         _drop(partial, copied)
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            raise BackupFailed(f"There is nothing to copy: {damaged(store, error)}") from None
         raise BackupFailed(f"{store} cannot be copied to {target}: {error}.") from None
     except BaseException:
         _drop(partial, copied)

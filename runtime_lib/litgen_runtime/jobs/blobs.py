@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from litgen_runtime.errors import StartupError
-from litgen_runtime.jobs.store import Payload, StoreFailed
+from litgen_runtime.jobs.store import Payload, PayloadLost, StoreFailed
 
 INLINE_BYTES = 65_536
 _PIECE_BYTES = 1_048_576
@@ -68,9 +68,26 @@ class Blobs:
         if payload.file is None:
             return payload.data or b""
         try:
-            return (self._folder / payload.file).read_bytes()
+            with self.opened(payload.file) as file:
+                return file.read()
         except OSError as error:
             raise StoreFailed(f"{self._folder / payload.file}: {error.strerror}") from None
+
+    def opened(self, name: str) -> BinaryIO:
+        """Return a file that has been written.
+
+        Raises:
+            StoreFailed: it cannot be read.
+        """
+        path = self._folder / name
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            raise PayloadLost(
+                f"{path}, which the job store names, is gone: `jobs restore` a backup that has it"
+            ) from None
+        except OSError as error:
+            raise StoreFailed(f"{path}: {error.strerror}") from None
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete files."""

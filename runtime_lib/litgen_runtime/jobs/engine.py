@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 
 _AGAIN_S = 1.0
 _NOTE_S = 0.5
-_FINAL = frozenset({"kills-workers", "quarantined", "run-too-long", "invalid-result"})  # no attempt would fare better
+_FINAL = frozenset(  # no attempt would fare better
+    {"kills-workers", "quarantined", "run-too-long", "invalid-result", "storage-damaged"}
+)
 
 
 class Workers(Protocol):

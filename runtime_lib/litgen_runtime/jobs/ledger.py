@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from secrets import token_hex
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from litgen_runtime.errors import (
     JobFinished,
@@ -325,12 +325,12 @@ class Ledger:
             raise JobGone("The job's result is not kept any longer.")
         return payload.content_type, await self._payloads.data(payload) if payload.size <= most else b""
 
-    async def result_file(self, job: Job) -> tuple[str, int, str] | None:
-        """Return the type and the size of a job's result, and where its file is; None where it is in none."""
+    async def result_file(self, job: Job) -> tuple[str, int, BinaryIO] | None:
+        """Return the type and the size of a job's result, and its file, open; None where it is in none."""
         payload = await self._read(lambda rows: rows.result(job.id))
         if payload is None or payload.file is None:
             return None
-        return payload.content_type, payload.size, self._payloads.blobs.path(payload.file)
+        return payload.content_type, payload.size, await self._payloads.opened(payload.file)
 
     async def asked(self, job: Job) -> tuple[str, bytes] | None:
         """Return the type and the bytes of what a job was asked with; None where they are not kept any longer."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import BinaryIO
 
 from litgen_runtime.errors import StorageDamaged, StorageFull
 from litgen_runtime.jobs.blobs import INLINE_BYTES, Blobs
-from litgen_runtime.jobs.store import Payload, StoreDamaged, StoreFailed
+from litgen_runtime.jobs.store import Payload, PayloadLost, StoreDamaged, StoreFailed
 from litgen_runtime.transport.bodies import SpooledBody, spooled_body, unpack_body
 
 _SPOOLED = ".spool"  # the name's end of a file that workers read themselves
@@ -73,6 +74,17 @@ class Payloads:
         if names:
             await asyncio.to_thread(self.blobs.drop, names)
 
+    async def opened(self, name: str) -> BinaryIO:
+        """Return a file, to be read.
+
+        Raises:
+            StorageFull: it cannot be.
+        """
+        try:
+            return await asyncio.to_thread(self.blobs.opened, name)
+        except StoreFailed as error:
+            raise storage_full(error) from None
+
     async def data(self, payload: Payload) -> bytes:
         """Return what a payload holds.
 
@@ -89,6 +101,11 @@ class Payloads:
 
 def storage_full(error: StoreFailed) -> StorageFull:
     """Return what a client is told of it."""
+    if isinstance(error, PayloadLost):
+        what = (
+            "What this job was asked with, or its result, is gone from the service's disk; no later try fares better."
+        )
+        return StorageDamaged(what, log=str(error))
     if isinstance(error, StoreDamaged):  # the log has it from the store, once
         return StorageDamaged("The service's job store is damaged: jobs are out of order until its operator mends it.")
     return StorageFull("Jobs cannot be stored at the moment. Retry shortly.", {"Retry-After": "5"}, log=str(error))

@@ -26,6 +26,10 @@ class StoreDamaged(StoreFailed):
     """What it has written cannot be read: no later try fares better."""
 
 
+class PayloadLost(StoreDamaged):
+    """The file of a payload is gone; everything else is whole."""
+
+
 class Payload(NamedTuple):
     """A body, in the database, or in a file where it is large."""
 

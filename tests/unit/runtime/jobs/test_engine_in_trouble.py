@@ -39,7 +39,7 @@ def test_a_body_that_cannot_be_read_while_nothing_can_be_written(
 ) -> None:
     """A disk in trouble: the job has failed as soon as that can be written, and does not run for ever."""
     monkeypatch.setattr(engine, "_AGAIN_S", 0.01)
-    rules = {"embed": Rules(1, repeatable=True, keep_s=60.0, remember_s=60.0)}
+    rules = {"embed": Rules(3, repeatable=True, keep_s=60.0, remember_s=60.0)}
     store, files = SqliteStore(tmp_path / "jobs.db"), tmp_path / "files"
     ledger = Ledger(store, Blobs(files), rules, Backlogs({"embed": Bounds(10, 1_000_000, 1e9)}), lambda: 1000.0)
     settle, refused = ledger.settle, [True, True]
@@ -73,7 +73,7 @@ def test_a_body_that_cannot_be_read_while_nothing_can_be_written(
     store.close()
     assert job.status is Status.FAILED
     assert job.error is not None
-    assert b"storage-full" in job.error
+    assert (job.attempt, b"storage-damaged" in job.error) == (1, True), "no other attempt finds the file"
     assert (sum(running), refused) == (0, [])
 
 

@@ -228,6 +228,15 @@ def test_a_backup_makes_no_folders(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
+def test_a_damaged_store_is_not_copied(store: Path, tmp_path: Path) -> None:
+    """Who copies one is told what to do instead, and nothing that looks like a copy is left."""
+    SqliteStore(store).close()
+    _spoil_all(store)
+    with pytest.raises(BackupFailed, match=r"is damaged: .* Stop the service and put a backup in its place"):
+        back_up(store, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy.db*"))
+
+
 def test_a_damaged_store_is_not_opened(store: Path) -> None:
     """What shows only when its tables are read ends the start as well, with what to do."""
     SqliteStore(store).close()
