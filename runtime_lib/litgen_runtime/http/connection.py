@@ -256,6 +256,8 @@ class TimedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the client to read what we wrote, or for what it began to send meanwhile."""
         self.server_state.total_requests += 1
+        if isinstance(self._answering, RequestResponseCycle):
+            _let_go(self._answering.scope)
         if self._outlet.parted_at is None and not self.transport.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
@@ -362,6 +364,13 @@ class TimedProtocol(HttpToolsProtocol):
     def _wait_for(self, what: str) -> None:
         self.waits_for = what
         self.waits_since = self.loop.time()
+
+
+def _let_go(scope: Mapping[str, object]) -> None:
+    """Forget the body of a request that has been answered: an idle connection must not hold what nobody took."""
+    gathered = scope.get("litgen.gathered")
+    if isinstance(gathered, Gathered):
+        gathered.pieces.taken()
 
 
 def _too_many_pipelined() -> TooManyRequests:

@@ -184,6 +184,31 @@ def test_a_body_that_is_gathered_is_counted() -> None:
     run(main())
 
 
+def test_a_body_that_nobody_wants_is_let_go_of() -> None:
+    """A connection holds nothing of it once it has been answered, as a request without a key is."""
+
+    async def main() -> None:
+        connection = Connection()
+        protocol = connection.protocol
+        protocol._lanes = {b"/embed": cast(Any, None)}
+        protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
+        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n" + b"x" * 20_000)
+        gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        protocol.data_received(b"x" * 20_000)
+        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n" + b"x" * 8)
+        behind = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        await turns()
+        assert (gathered.pieces.size, connection.woken) == (40_000, 1)
+        connection.app_done.set()
+        await turns(5)
+        assert connection.answer.startswith(b"HTTP/1.1 200 ")
+        assert (gathered.pieces.size, behind.pieces.size) == (0, 8), "it is one request that has been answered"
+        connection.transport.close()
+        await turns(5)
+
+    run(main())
+
+
 def test_large_body_is_no_header() -> None:
     """What follows the headers does not count as headers."""
 
