@@ -59,6 +59,7 @@ class Payloads:
         """
         if payload.file is None or not payload.file.endswith(_SPOOLED):
             return await self.data(payload)
+        (await self.opened(payload.file)).close()  # it is there: a worker could not say what its loss means
         content_type, path = payload.content_type.encode("latin-1"), self.blobs.path(payload.file)
         return spooled_body(content_type, path, payload.size, job_id.encode(), lambda: None)
 

@@ -13,6 +13,7 @@ from litgen_runtime.errors import QueueFull
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
+from litgen_runtime.http.pieces import Gathered
 from tests.unit.runtime.fakes import FakeTransport, run, turns
 
 LIMITS = {"headers": 10.0, "body": 30.0, "reading": 20.0}
@@ -146,6 +147,16 @@ def test_endless_headers(piece: bytes) -> None:
     connected(test)
 
 
+def gathering(connection: Connection, size: int, sent: bytes) -> Gathered:
+    """Begin a request whose body is handed on whole."""
+    protocol = connection.protocol
+    protocol._lanes = {b"/embed": cast(Any, None)}
+    protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
+    protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + sent)
+    gathered: Gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+    return gathered
+
+
 def test_a_body_that_is_gathered_is_counted() -> None:
     """Each piece of a body that is handed on whole is counted as it comes; what has no room is handed on to be refused.
 
@@ -155,10 +166,7 @@ def test_a_body_that_is_gathered_is_counted() -> None:
     async def main() -> None:
         connection = Connection()
         protocol = connection.protocol
-        protocol._lanes = {b"/embed": cast(Any, None)}
-        protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
-        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + b"x" * 10)
-        gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        gathered = gathering(connection, 100, b"x" * 10)
         seen: list[int] = []
 
         def count(size: int) -> None:
@@ -190,10 +198,7 @@ def test_a_body_that_nobody_wants_is_let_go_of() -> None:
     async def main() -> None:
         connection = Connection()
         protocol = connection.protocol
-        protocol._lanes = {b"/embed": cast(Any, None)}
-        protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
-        protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n" + b"x" * 20_000)
-        gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
+        gathered = gathering(connection, 40_000, b"x" * 20_000)
         protocol.data_received(b"x" * 20_000)
         protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n" + b"x" * 8)
         behind = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours
