@@ -76,7 +76,8 @@ def three_ways(base: Doc, ours: Doc, theirs: Doc) -> tuple[dict[Path_, str], set
         before, mine, now = b.get(path), o.get(path), t.get(path)
         above = {path[:end] for end in range(1, len(path))}
         removed_here = mine is None and above & gone_in_ours
-        if removed_here and (before is None or any(len(top) == 2 and top[0] == "endpoints" for top in removed_here)):
+        of_endpoint = removed_here and any(len(top) == 2 and top[0] == "endpoints" for top in removed_here)
+        if of_endpoint or (removed_here and before is None and any(len(top) > 1 for top in removed_here)):
             merged[path] = None
         elif now in (before, mine):
             merged[path] = mine
