@@ -35,6 +35,7 @@ from litgen_runtime.transport.frames import DROPPED, Frame, Kind, Result, unpack
 log = logging.getLogger(__name__)
 
 _MAX_ATTEMPTS = 2
+_BUNCH = 16  # requests that are worth a frame of their own
 _NEVER = float("inf")
 
 
@@ -52,6 +53,7 @@ class Dispatcher:
         self.stats = Stats()
         self.streams = settings.streaming is not None
         self.max_size = settings.at_once
+        self._bunch = max(self.max_size, _BUNCH)
         self.tells_starts = settings.announces
         self.on_room: Callable[[], None] | None = None  # told when a patient request may be sent
         self.max_bytes = settings.queue.max_bytes
@@ -128,7 +130,10 @@ class Dispatcher:
         line = None if self._waiting or self.max_size > 1 else self._idle_line()
         if line is None:
             self._waiting.add(ticket)
-            self._pump_soon()
+            if len(self._waiting) % self._bunch:
+                self._pump_soon()
+            else:
+                self._pump()  # the worker begins while the rest of what has arrived is read
         elif not self._is_hopeless(ticket, line, now):
             self._send(line, [ticket], now)
         return ticket

@@ -27,6 +27,7 @@ from litgen_runtime.http.crowd import Crowd, within_descriptors
 from litgen_runtime.http.door import Door, admit
 from litgen_runtime.http.file_watch import key_watch
 from litgen_runtime.http.gate import gate_for
+from litgen_runtime.http.lanes import Lanes
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import App
 from litgen_runtime.http.metrics import Metrics
@@ -102,7 +103,7 @@ class HttpProcess:
             self._jobs.api if self._jobs else None,
             gate_for(None, keyring),
         )
-        self._server = Server(front, settings.service, self._crowd, self._lanes, self._listening)
+        self._server = Server(front, settings.service, self._crowd, Lanes(self._lanes), self._listening)
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "worker": self._workers.adopt,

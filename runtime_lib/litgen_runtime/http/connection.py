@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -17,12 +17,15 @@ from litgen_runtime.errors import (
 from litgen_runtime.http.body import INLINE_BYTES, declared_size
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
-from litgen_runtime.http.heads import MAX_HEADER_BYTES, headers_too_large, not_http, refusal_of
+from litgen_runtime.http.heads import MAX_HEADER_BYTES, headers_too_large, last_words, not_http, refusal_of
 from litgen_runtime.http.lane import Exchange
-from litgen_runtime.http.messages import Answer, request_id_of
+from litgen_runtime.http.lanes import Lanes
+from litgen_runtime.http.messages import Answer, Head, joined, request_id_of
 from litgen_runtime.http.outlet import Outlet
 from litgen_runtime.http.pieces import Gathered
 from litgen_runtime.http.probes import PATHS
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _MAX_PIPELINED = 64
 _LATE_S = 1.0  # for the headers of a connection beyond the bound
@@ -36,7 +39,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     Args:
         crowd: every connection, within its bound.
-        lanes: the endpoints that may be reached without ASGI, by exact URL.
+        lanes: the endpoints that may be reached without ASGI.
     """
 
     is_silent = True  # the client has sent nothing yet
@@ -52,9 +55,12 @@ class TimedProtocol(HttpToolsProtocol):
     _began = False  # a request, with the latest bytes
     _last_words: RequestError | None = None  # to be said once everything before is answered
     _upgrading = False
+    _first = b""  # what is being read, if a request begins with it
+    _default_lines: list[tuple[bytes, bytes]] | None = None  # of every answer, as of now
+    _default_head = b""
     _late = False  # came when there were as many connections as there may be
 
-    def __init__(self, *args: Any, crowd: Crowd, lanes: Mapping[bytes, Door], **options: Any) -> None:
+    def __init__(self, *args: Any, crowd: Crowd, lanes: Lanes, **options: Any) -> None:
         super().__init__(*args, **options)
         self._lanes = lanes
         self._crowd = crowd
@@ -85,14 +91,22 @@ class TimedProtocol(HttpToolsProtocol):
         if self._outlet.parted_at is not None:
             self._outlet.linger(len(data))
         elif self._last_words is None:
-            self._read(data)
+            begins = self.waits_for is None or self.is_silent  # nothing of the next request has been read
+            way = self._lanes.way_of(data) if begins and self._is_free() else None
+            if way is None:
+                self._read(data, begins=begins)
+            else:  # the parser has read this head before
+                self._idle_since = self.waits_for = None
+                self.is_silent = False
+                self._exchange(way.door, way.head, way.headers, data[way.start :], keep_alive=True)
 
-    def _read(self, data: bytes) -> None:
+    def _read(self, data: bytes, *, begins: bool = False) -> None:
         self._idle_since = None
         self.is_silent = False
         if self.waits_for is not None:
             self._header_bytes += len(data)
         self._began, waited_for = False, self.waits_for
+        self._first = data if begins else b""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -100,6 +114,7 @@ class TimedProtocol(HttpToolsProtocol):
                 self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("")
+        self._first = b""
         if self._lane is not None and not self._outlet.is_closing():
             self._leave_lane()
         if not (self.waits_for or self._began or self._outlet.is_closing()) and self.cycle.response_complete:
@@ -144,21 +159,28 @@ class TimedProtocol(HttpToolsProtocol):
             self.refuse(refusal)
             raise ValueError  # ends the parser
         self._header_bytes = 0
-        lane = self._lanes.get(self.url)
-        if lane is None or not self._may_take_lane() or (lane.selects and not lane.takes(self.headers)):
+        lane = self._lanes.door_at(self.url)
+        if (
+            lane is None
+            or not (self._is_free() and self._is_plain())
+            or (lane.selects and not lane.takes(self.headers))
+        ):
             self._enter_asgi()
         else:
             self._lane, self._pieces = lane, []
 
-    def _may_take_lane(self) -> bool:
+    def _is_free(self) -> bool:
+        """Whether a request could be answered now, and its answer written."""
+        return (
+            (self._answering is None or self.cycle.response_complete) and not self._late and not self.flow.write_paused
+        )
+
+    def _is_plain(self) -> bool:
         """Whether nothing about this request needs more than its headers, its bytes and an answer."""
         return (
-            (self._answering is None or self.cycle.response_complete)
-            and self.parser.get_method() == b"POST"
+            self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue
-            and not self._late
-            and not self.flow.write_paused
         )
 
     def _leave_lane(self) -> None:
@@ -184,7 +206,7 @@ class TimedProtocol(HttpToolsProtocol):
         if self._late:
             self.cycle.keep_alive = False
         self._gathered = None
-        if self.url in self._lanes and declared_size(headers) <= INLINE_BYTES:
+        if self._lanes.door_at(self.url) is not None and declared_size(headers) <= INLINE_BYTES:
             self._gathered = Gathered()
             self.scope["litgen.gathered"] = self._gathered  # type: ignore[typeddict-unknown-key]  # for the door
         self._wait_for("body")
@@ -238,17 +260,24 @@ class TimedProtocol(HttpToolsProtocol):
             if self.flow.read_paused and self.cycle is self._answering:  # by a large body: its sender may leave
                 self.flow.resume_reading()
             return
-        exchange = Exchange(self, self._lane, self.headers, keep_alive=self.parser.should_keep_alive())
+        lane, body, keep_alive = self._lane, self._taken(), self.parser.should_keep_alive()
+        head = self._lanes.learn(self._first if keep_alive else b"", lane, self.headers, len(body))
+        self._exchange(lane, head, self.headers, body, keep_alive=keep_alive)
+
+    def _exchange(self, lane: Door, head: Head, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
+        exchange = Exchange(self, lane, head, keep_alive=keep_alive)
         self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
-        exchange.begin(self._taken())
+        exchange.begin(headers, body)
 
     def respond(self, answer: Answer, request_id: bytes) -> None:
         """Write the answer of the request on the short way."""
-        lines = [*self.server_state.default_headers, *answer.lines(request_id)]
+        if self._default_lines is not self.server_state.default_headers:  # once a second
+            self._default_lines = self.server_state.default_headers
+            self._default_head = joined(self._default_lines)
+        head = answer.head(request_id)
         if not self.cycle.keep_alive and "Connection" not in answer.headers:
-            lines.append((b"connection", b"close"))
-        head = b"".join([b"%s: %s\r\n" % line for line in lines])
-        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[answer.status], head, answer.body))
+            head += b"connection: close\r\n"
+        self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[answer.status], self._default_head, head, answer.body))
         if not self.cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -304,16 +333,7 @@ class TimedProtocol(HttpToolsProtocol):
             return
         if self.waits_for != "body" or not self.cycle.response_started:
             request_id = request_id_of(dict(self.headers).get(b"x-request-id") if self.waits_for == "body" else None)
-            body = error.problem(request_id.decode())
-            lines = [
-                f"HTTP/1.1 {error.status} {error.title}",
-                "content-type: application/problem+json",
-                f"content-length: {len(body)}",
-                f"x-request-id: {request_id.decode()}",
-                *(f"{name.lower()}: {value}" for name, value in error.headers.items()),
-                "connection: close",
-            ]
-            self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+            self.transport.write(last_words(error, request_id))
         self.eof_received()
         self._end()
 

@@ -11,7 +11,6 @@ import re
 import time
 from functools import partial
 from math import inf
-from typing import NamedTuple
 
 from litgen_runtime.dispatcher.dispatcher import Dispatcher
 from litgen_runtime.dispatcher.ticket import Ticket
@@ -19,7 +18,17 @@ from litgen_runtime.errors import InternalError, InvalidHeader, Loading, MethodN
 from litgen_runtime.http.body import ClientGone, Reader
 from litgen_runtime.http.gate import Gate
 from litgen_runtime.http.lifecycle import Lifecycle
-from litgen_runtime.http.messages import Answer, Head, Receive, Scope, Send, head_of, problem, send_answer
+from litgen_runtime.http.messages import (
+    Answer,
+    Head,
+    Receive,
+    Scope,
+    Send,
+    head_of,
+    new_request_id,
+    problem,
+    send_answer,
+)
 from litgen_runtime.http.timeout_log import TimeoutLog
 from litgen_runtime.transport.bodies import SpooledBody
 
@@ -31,20 +40,25 @@ _EXPECTED = frozenset(  # by design, and as many as there are clients
 )
 
 
-class Call(NamedTuple):
-    """One request of a client. ``arrived``: when its headers were complete, CLOCK_MONOTONIC seconds.
+class Call:
+    """One request of a client.
 
-    ``principal`` is whose key it came with; None where none is needed.
+    Args:
+        head: what its headers say.
+        arrived: when they were complete, CLOCK_MONOTONIC seconds.
     """
 
-    head: Head
-    arrived: float
-    principal: str | None = None
+    principal: str | None = None  # whose key it came with; None where none is needed
+
+    def __init__(self, head: Head, arrived: float) -> None:
+        self.head = head
+        self.arrived = arrived
+        self.request_id = head.request_id or new_request_id()
 
     def __str__(self) -> str:
         """How the log names it."""
         whose = f" of {self.principal}" if self.principal else ""
-        return f"request {self.head.request_id.decode()}{whose}"
+        return f"request {self.request_id.decode()}{whose}"
 
 
 class Door:
@@ -118,7 +132,7 @@ class Door:
             error = InternalError("The service failed on this request.")
         self._note(call, error)
         release(error)
-        return problem(error, call.head.request_id)
+        return problem(error, call.request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens to it."""
@@ -127,14 +141,14 @@ class Door:
             if scope["method"] != "POST":
                 raise MethodNotAllowed(f"{scope['path']} answers POST.", {"Allow": "POST"})
             if self.gate is not None:
-                call = call._replace(principal=self.gate.admit(scope["headers"]))
+                call.principal = self.gate.admit(scope["headers"])
             answer = await self._serve(call, scope, receive, send)
         except ClientGone:
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise even that
             answer = self.refuse(call, error)
         if answer is not None:
-            await send_answer(send, answer, call.head.request_id)
+            await send_answer(send, answer, call.request_id)
 
     async def _serve(self, call: Call, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         at_most_s = own_limit_s(call.head)
@@ -176,7 +190,7 @@ class Door:
         if error.log:
             log.error("%s: %s: %s", self._name, call, error.log)
         elif error.status == 504:
-            self._timeouts.note(call.head.request_id.decode(), error, now)
+            self._timeouts.note(call.request_id.decode(), error, now)
         elif error.status >= 500 and error.code not in _EXPECTED:
             log.warning("%s: %s: %s: %s", self._name, call, error.code, error.detail)
         self._dispatcher.stats.answered(error.status, now - call.arrived)

@@ -37,6 +37,20 @@ def refusal_of(url: bytes, headers: Iterable[tuple[bytes, bytes]], version: str)
     return headers_too_large() if size > MAX_HEADER_BYTES else None
 
 
+def last_words(error: RequestError, request_id: bytes) -> bytes:
+    """Return a whole answer behind which the connection is closed."""
+    body = error.problem(request_id.decode())
+    lines = [
+        f"HTTP/1.1 {error.status} {error.title}",
+        "content-type: application/problem+json",
+        f"content-length: {len(body)}",
+        f"x-request-id: {request_id.decode()}",
+        *(f"{name.lower()}: {value}" for name, value in error.headers.items()),
+        "connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def not_http(detail: str) -> RequestError:
     """Return the refusal of bytes that are no HTTP/1.1."""
     error = InvalidJSON(detail)

@@ -85,7 +85,7 @@ class JobDoor(Door):
         try:
             answer = await self._taken(call, scope, receive, wishes, at_most_s)
             if isinstance(answer, FileAnswer):
-                await answer.send(scope, send, call.head.request_id)
+                await answer.send(scope, send, call.request_id)
                 return None
             return answer
         finally:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from litgen_runtime.dispatcher.ticket import Ticket
 from litgen_runtime.http.door import Call, Door
-from litgen_runtime.http.messages import Answer, head_of
+from litgen_runtime.http.messages import Answer, Head
 
 
 class Connection(Protocol):
@@ -20,42 +20,43 @@ class Connection(Protocol):
         """Write a whole answer."""
 
 
-class Exchange:
+class Exchange(Call):
     """One request on the short way. To uvicorn it looks like a request-response cycle of its own.
 
     Args:
         connection: the client's.
         door: the endpoint's.
-        headers: the request's.
+        head: what the request's headers say.
         keep_alive: whether the connection is to stay open.
     """
 
-    def __init__(
-        self, connection: Connection, door: Door, headers: list[tuple[bytes, bytes]], *, keep_alive: bool
-    ) -> None:
-        self.response_started = self.response_complete = False
-        self.disconnected = False
+    response_started = response_complete = disconnected = False
+    _ticket: Ticket | None = None
+
+    def __init__(self, connection: Connection, door: Door, head: Head, *, keep_alive: bool) -> None:
+        super().__init__(head, time.monotonic())
         self.keep_alive = keep_alive
-        self.message_event = self  # has a ``set``, all that uvicorn asks of it
         self._connection = connection
         self._door = door
-        self._headers = headers
-        self._call = Call(head_of(headers), time.monotonic())
-        self._ticket: Ticket | None = None
 
-    def begin(self, body: bytes) -> None:
+    def begin(self, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Queue it, or refuse it at once."""
         gate = self._door.gate
         try:
             if gate is not None:
-                self._call = self._call._replace(principal=gate.admit(self._headers))
-            ticket = self._ticket = self._door.submit(self._call, body)
+                self.principal = gate.admit(headers)
+            ticket = self._ticket = self._door.submit(self, body)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise even that
-            self._respond(self._door.refuse(self._call, error))
+            self._respond(self._door.refuse(self, error))
             return
         ticket.on_done = self._done
         if not ticket.is_open:
             self._done()
+
+    @property
+    def message_event(self) -> Exchange:
+        """What has a ``set``, all that uvicorn asks of it."""
+        return self
 
     def set(self) -> None:
         """Something has happened to the connection: the client may be gone."""
@@ -67,9 +68,9 @@ class Exchange:
         if ticket is None:
             return
         try:
-            answer = self._door.answer(self._call, ticket)
+            answer = self._door.answer(self, ticket)
         except Exception as error:  # noqa: BLE001 - one bad answer must not end the line that it came over
-            answer = self._door.refuse(self._call, error)
+            answer = self._door.refuse(self, error)
         self._respond(answer)
 
     def _respond(self, answer: Answer | None) -> None:
@@ -77,4 +78,4 @@ class Exchange:
         if answer is None:
             return
         self.keep_alive = self.keep_alive and answer.headers.get("Connection") != "close"
-        self._connection.respond(answer, self._call.head.request_id)
+        self._connection.respond(answer, self.request_id)

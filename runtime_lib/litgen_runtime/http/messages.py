@@ -16,14 +16,26 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_IDS_AT_ONCE = 64
+_new_ids: list[bytes] = []
 _WITHOUT_BODY = (204, 304)  # Source: RFC 9110, 8.6 and 15.4.5
 
 
 def request_id_of(given: bytes | None) -> bytes:
     """Return the client's X-Request-ID where it is well-formed, else a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    return os.urandom(16).hex().encode()
+    return _well_formed(given) or new_request_id()
+
+
+def new_request_id() -> bytes:
+    """Return 128 random bits, in hexadecimal."""
+    if not _new_ids:  # the system gives many for the price of one
+        text = os.urandom(_IDS_AT_ONCE * 16).hex().encode()
+        _new_ids.extend(text[start : start + 32] for start in range(0, len(text), 32))
+    return _new_ids.pop()
+
+
+def _well_formed(request_id: bytes | None) -> bytes | None:
+    return request_id if request_id is not None and _REQUEST_ID.fullmatch(request_id) else None
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -35,11 +47,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 class Head(NamedTuple):
-    """The headers of a request that matter to us; None for those that are not there."""
+    """The headers of a request that matter to us; None for those that are not there, or make no request id."""
 
     content_type: bytes | None
     content_length: bytes | None
-    request_id: bytes
+    request_id: bytes | None
     timeout: bytes | None
     content_encoding: bytes | None
 
@@ -58,7 +70,7 @@ def head_of(headers: Iterable[tuple[bytes, bytes]]) -> Head:
             timeout = value
         elif name == b"content-encoding":
             encoding = value
-    return Head(content_type, length, request_id_of(request_id), timeout, encoding)
+    return Head(content_type, length, _well_formed(request_id), timeout, encoding)
 
 
 class Answer(NamedTuple):
@@ -68,6 +80,16 @@ class Answer(NamedTuple):
     content_type: bytes
     body: bytes
     headers: Mapping[str, str] = {}
+
+    def head(self, request_id: bytes) -> bytes:
+        """Return all the headers, as HTTP/1.1 has them."""
+        if self.headers or self.status in _WITHOUT_BODY:
+            return joined(self.lines(request_id))
+        return b"content-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n" % (
+            self.content_type,
+            len(self.body),
+            request_id,
+        )
 
     def lines(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
         """Return all the headers, as ASGI has them."""
@@ -81,6 +103,11 @@ class Answer(NamedTuple):
         for name, value in self.headers.items():
             lines.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         return lines
+
+
+def joined(lines: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return headers as HTTP/1.1 has them."""
+    return b"".join([b"%b: %b\r\n" % line for line in lines])
 
 
 def problem(error: RequestError, request_id: bytes) -> Answer:

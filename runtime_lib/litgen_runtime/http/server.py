@@ -7,14 +7,14 @@ import contextlib
 import functools
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
 from litgen_runtime.errors import Draining
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
-from litgen_runtime.http.door import Door
+from litgen_runtime.http.lanes import Lanes
 from litgen_runtime.http.messages import App
 from litgen_runtime.settings import ServiceSettings
 
@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
         app: the ASGI app.
         settings: the time limits.
         crowd: who is to hold the connections.
-        lanes: the endpoints that may be reached without the app, by exact URL.
+        lanes: the endpoints that may be reached without the app.
         on_listening: called once connections are taken.
     """
 
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
         app: App,
         settings: ServiceSettings,
         crowd: Crowd,
-        lanes: Mapping[bytes, Door],
+        lanes: Lanes,
         on_listening: Callable[[], None],
     ) -> None:
         super().__init__(

@@ -109,7 +109,7 @@ class StreamDoor(Door):
     async def _stream(self, call: Call, ticket: Ticket, feed: Feed, scope: Scope, send: Send) -> None:
         form = chosen(header(scope, b"accept"))
         connection = scope.get("litgen.connection")
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(form, call.head.request_id)})
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(form, call.request_id)})
         while ticket.is_open or feed.has_items:
             items = feed.take()
             text = form.items(items) if items else form.keep_alive

@@ -85,6 +85,25 @@ def test_what_arrives_together_travels_together() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("max_size", "sent"), [(4, 8), (8, 16), (32, 32)])
+def test_a_bunch_does_not_wait_for_the_rest(max_size: int, sent: int) -> None:
+    """What fills a batch, and is worth a frame, goes out while the rest of what has arrived is still read."""
+
+    async def main() -> None:
+        d = dispatcher(max_size=max_size)
+        worker = FakeWorker(d).ready()
+        await turns()
+        for _ in range(max(max_size, 16) - 1):
+            d.submit(b"", now())
+        assert worker.read() == []
+        d.submit(b"", now())
+        assert (len(worker.read()), worker.frames) == (sent, 1)
+        await turns()
+        assert worker.read() == []
+
+    run(main())
+
+
 def test_requests_wait_for_a_worker() -> None:
     """Without a worker requests queue, and go out in order once one has loaded."""
 

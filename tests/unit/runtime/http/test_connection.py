@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 from litgen_runtime.errors import QueueFull
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
+from litgen_runtime.http.lanes import Lanes
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
 from litgen_runtime.http.pieces import Gathered
 from tests.unit.runtime.fakes import FakeTransport, run, turns
@@ -42,7 +43,7 @@ class Connection:
             server_state=ServerState(),
             app_state={},
             crowd=Crowd(100) if crowd is None else crowd,
-            lanes={},
+            lanes=Lanes({}),
         )
         self.transport = FakeTransport(self.protocol)
         self.transport.get_extra_info = lambda name, default=None: default  # type: ignore[method-assign]
@@ -150,7 +151,7 @@ def test_endless_headers(piece: bytes) -> None:
 def gathering(connection: Connection, size: int, sent: bytes) -> Gathered:
     """Begin a request whose body is handed on whole."""
     protocol = connection.protocol
-    protocol._lanes = {b"/embed": cast(Any, None)}
+    protocol._lanes = Lanes({b"/embed": cast(Any, object())})
     protocol._answering = protocol.cycle = cast(Any, SimpleNamespace(response_complete=True, keep_alive=True))
     protocol.data_received(b"GET /embed HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + sent)
     gathered: Gathered = protocol.scope["litgen.gathered"]  # type: ignore[typeddict-item]  # ours

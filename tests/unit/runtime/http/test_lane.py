@@ -14,6 +14,7 @@ from litgen_runtime.http.body import JsonReader
 from litgen_runtime.http.connection import TimedProtocol
 from litgen_runtime.http.crowd import Crowd
 from litgen_runtime.http.door import Door
+from litgen_runtime.http.lanes import Lanes, Way
 from litgen_runtime.http.lifecycle import Lifecycle, WorkerState
 from litgen_runtime.http.messages import Receive, Scope, Send, send_json
 from litgen_runtime.transport.frames import Result
@@ -33,24 +34,39 @@ def post(body: bytes = BODY, *headers: bytes, path: bytes = b"/embed", version: 
 class Client:
     """A connection to a real door, over a real dispatcher, to a worker that answers when told to."""
 
-    def __init__(self) -> None:
-        self.through_asgi = 0
+    def __init__(self, *, learns: bool = True) -> None:
+        self.through_asgi = self.known = 0
         self.dispatcher = Dispatcher("embed", choices().endpoints["embed"], lambda *_: None)
         self.lifecycle = Lifecycle([WorkerState(0, "embed[0]", "embed", "cpu")], asyncio.get_running_loop().time)
         self.lifecycle.loading(0)
         self.lifecycle.ready(0, 1.0)
         self.worker = FakeWorker(self.dispatcher).ready()
         door = Door(self.dispatcher, JsonReader(self.dispatcher, Ask, 1000), self.lifecycle)
+        self.lanes = Lanes({b"/embed": door})
+        self._way_of = self.lanes.way_of
+        self._earlier = b""
+        self.transport = FakeTransport()
+        self.lanes.way_of = self._way if learns else lambda data: None  # type: ignore[method-assign]
+        self.connect()
+
+    def connect(self) -> None:
+        """Begin another connection to the same service."""
+        self._earlier = self.told
         config = uvicorn.Config(
             self._app, interface="asgi3", ws="none", lifespan="off", log_config=None, access_log=False
         )
         config.load()
         self.protocol = TimedProtocol(
-            config=config, server_state=ServerState(), app_state={}, crowd=Crowd(100), lanes={b"/embed": door}
+            config=config, server_state=ServerState(), app_state={}, crowd=Crowd(100), lanes=self.lanes
         )
         self.transport = FakeTransport(self.protocol)
         self.transport.get_extra_info = lambda name, default=None: default  # type: ignore[method-assign]
         self.protocol.connection_made(self.transport)
+
+    def _way(self, data: bytes) -> Way | None:
+        way = self._way_of(data)
+        self.known += way is not None
+        return way
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.through_asgi += 1
@@ -71,7 +87,12 @@ class Client:
     @property
     def statuses(self) -> list[int]:
         """The statuses that the client has been told."""
-        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", bytes(self.transport.written))]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.told)]
+
+    @property
+    def told(self) -> bytes:
+        """All that the client has been told, over all of its connections."""
+        return self._earlier + bytes(self.transport.written)
 
 
 def with_client(test: Callable[[Client], Awaitable[None]]) -> None:
