@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from enum import IntEnum
 from itertools import chain
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -51,6 +51,9 @@ class Poll(NamedTuple, Generic[K, T]):
     dropped: list[K]
     batch: Batch[K, T] | None = None
     wake_at: float | None = None
+
+
+_NOTHING: Poll[Any, Any] = Poll([])
 
 
 class _Waiting(NamedTuple, Generic[T]):
@@ -103,6 +106,8 @@ class Batcher(Generic[K, T]):
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
         self._device_busy = False
+        if not (self or self._cancelled):
+            return _NOTHING
         ready, expired, full = self._next(now)
         for key in expired:
             self._taken(key)

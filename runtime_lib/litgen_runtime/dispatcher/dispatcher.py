@@ -58,6 +58,7 @@ class Dispatcher:
         self.on_room: Callable[[], None] | None = None  # told when a patient request may be sent
         self.max_bytes = settings.queue.max_bytes
         self.timeout_s = _NEVER if settings.timeout_s is None else settings.timeout_s
+        self._queue_s = _NEVER if settings.queue_timeout_s is None else settings.queue_timeout_s
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
@@ -75,7 +76,7 @@ class Dispatcher:
     @property
     def queued(self) -> int:
         """Requests that no worker holds yet."""
-        return len(self._waiting)
+        return self._waiting.count
 
     @property
     def queued_bytes(self) -> int:
@@ -113,7 +114,7 @@ class Dispatcher:
             Draining: what was open has been cut.
         """
         now = time.monotonic()
-        if self.drain.is_over:
+        if self._waiting.is_closed:
             raise refusals.drain_over()
         seconds = self._quarantine.holds(body, now)
         if seconds is not None:
@@ -121,16 +122,15 @@ class Dispatcher:
         size = body.size if isinstance(body, SpooledBody) else len(body)
         if not self._waiting.has_room(size):
             self._make_room(size)
-        queue_s = _NEVER if self._settings.queue_timeout_s is None else self._settings.queue_timeout_s
         deadline = arrived + (at_most_s if endless else min(self.timeout_s, at_most_s))
-        start_by = min(deadline, arrived + queue_s)
+        start_by = min(deadline, arrived + self._queue_s)
         ticket = Ticket(next(self._ids), body, arrived, deadline, start_by, size, Feed() if self.streams else None)
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
-        line = None if self._waiting or self.max_size > 1 else self._idle_line()
+        line = None if self._waiting.count or self.max_size > 1 else self._idle_line()
         if line is None:
             self._waiting.add(ticket)
-            if len(self._waiting) % self._bunch:
+            if self._waiting.count % self._bunch:
                 self._pump_soon()
             else:
                 self._pump()  # the worker begins while the rest of what has arrived is read
@@ -144,7 +144,7 @@ class Dispatcher:
 
         What may not run twice is sent ahead beside clients' requests only: should the process die, it counts as begun.
         """
-        return 0 if self._waiting else sum(map(self._room, self._lines))
+        return 0 if self._waiting.count else sum(map(self._room, self._lines))
 
     def _room(self, load: Load) -> int:
         return load.room(ahead=self._settings.repeatable)
@@ -202,8 +202,8 @@ class Dispatcher:
         self._pump()  # what arrived in this turn of the loop may have a worker that is free for it
         if not self._waiting.has_room(size, held):
             waiting = self._waiting
-            retry_s = self._rate.seconds_for(len(waiting), time.monotonic())
-            raise refusals.queue_full(self.name, len(waiting), waiting.bytes, waiting.arriving, retry_s)
+            retry_s = self._rate.seconds_for(waiting.count, time.monotonic())
+            raise refusals.queue_full(self.name, waiting.count, waiting.bytes, waiting.arriving, retry_s)
 
     def abandon(self, ticket: Ticket, error: Exception) -> None:
         """The client is gone: the request is not run, or its worker is told."""
@@ -259,7 +259,7 @@ class Dispatcher:
                 sent = ticket.sent or now
                 self.stats.ran(sent - ticket.arrived, now - sent, result.run_s)
         self._rate.count(now, answered)
-        if self._waiting or line.load.reserved:
+        if self._waiting.count or line.load.reserved:
             self._pump_soon()
         elif not line.load.held:
             self._recalls.soon()
@@ -331,7 +331,7 @@ class Dispatcher:
     def _is_hopeless(self, ticket: Ticket, line: WorkerLine, now: float) -> bool:
         """Refuse what cannot be done in time; now and then one runs all the same, since runs may have become faster."""
         ahead, remaining_s = line.load.rank[0], ticket.deadline - now
-        if self.streams or remaining_s == _NEVER or not (ahead or self._waiting):
+        if self.streams or remaining_s == _NEVER or not (ahead or self._waiting.count):
             return False  # nobody else would be served instead
         late = self._forecast.late(remaining_s, ahead, line.ran_for, now)
         if late is None:
@@ -371,7 +371,7 @@ class Dispatcher:
             return
         self.stats.cancellations["timeout"] += 1
         self._withdraw(ticket)
-        ticket.settle(refusals.timed_out(self.name, ticket, now, len(self._waiting), self.timeout_s))
+        ticket.settle(refusals.timed_out(self.name, ticket, now, self._waiting.count, self.timeout_s))
 
     def _withdraw(self, ticket: Ticket) -> None:
         if self._waiting.remove(ticket):

@@ -47,7 +47,7 @@ class Recalls:
             if line.load.run_s <= SHORT_S < ran_s and (jobs := _jobs_ahead(line)):
                 line.load.run_s = ran_s  # so that none is sent ahead in their place
                 line.recall(jobs)
-        if not self._waiting:
+        if not self._waiting.count:
             for line, tickets in to_take_back(self._lines.values(), now):
                 line.recall(tickets)
         self.soon()

@@ -21,12 +21,10 @@ class Waiting:
         self._max_bytes = max_bytes
         self._tickets: OrderedDict[int, Ticket] = OrderedDict()
         self._suspects: OrderedDict[int, Ticket] = OrderedDict()
+        self.count = 0
         self.bytes = 0
         self.arriving = 0  # bytes that have arrived of bodies that are not complete
         self.is_closed = False  # nothing may wait any more
-
-    def __len__(self) -> int:
-        return len(self._tickets) + len(self._suspects)
 
     def __iter__(self) -> Iterator[Ticket]:
         yield from self._suspects.values()
@@ -35,30 +33,30 @@ class Waiting:
     def has_room(self, size: int, held: int = 0) -> bool:
         """Whether a newcomer of so many bytes, or one with ``held`` bytes of so many more, may wait; one alone may."""
         total = self.bytes + self.arriving
-        return (held > 0 or len(self) < self._max_size) and (total == held or total + size <= self._max_bytes)
+        return (held > 0 or self.count < self._max_size) and (total == held or total + size <= self._max_bytes)
 
     def add(self, ticket: Ticket) -> None:
         """Take a newcomer."""
         self._tickets[ticket.id] = ticket
-        self.bytes += ticket.size
+        self._count(ticket)
 
     def put_back(self, tickets: Iterable[Ticket]) -> None:
         """Take requests back that a worker never ran: they come first again, in their order."""
         for ticket in sorted(tickets, key=lambda ticket: ticket.id, reverse=True):
             self._tickets[ticket.id] = ticket
             self._tickets.move_to_end(ticket.id, last=False)
-            self.bytes += ticket.size
+            self._count(ticket)
 
     def suspect(self, ticket: Ticket) -> None:
         """Take a request back that ran when its worker died: it goes alone."""
         self._suspects[ticket.id] = ticket
-        self.bytes += ticket.size
+        self._count(ticket)
 
     def remove(self, ticket: Ticket) -> bool:
         """Take a request out; False if it is not here."""
         for tickets in (self._tickets, self._suspects):
             if tickets.pop(ticket.id, None) is not None:
-                self.bytes -= ticket.size
+                self._discount(ticket)
                 return True
         return False
 
@@ -92,5 +90,13 @@ class Waiting:
         if not tickets:
             return None
         _, ticket = tickets.popitem(last=False)
-        self.bytes -= ticket.size
+        self._discount(ticket)
         return ticket
+
+    def _count(self, ticket: Ticket) -> None:
+        self.count += 1
+        self.bytes += ticket.size
+
+    def _discount(self, ticket: Ticket) -> None:
+        self.count -= 1
+        self.bytes -= ticket.size

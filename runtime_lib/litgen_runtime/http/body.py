@@ -120,7 +120,7 @@ class JsonReader(Reader):
 
     def __init__(self, dispatcher: Dispatcher, request: Any, limit: int) -> None:
         super().__init__(dispatcher, limit, "max_json_bytes")
-        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
+        self._validator = TypeAdapter[Any](request).validator  # an adapter asks it the long way
 
     def admit(self) -> None:
         """Let it come: it is small enough to be judged first."""
@@ -138,7 +138,7 @@ class JsonReader(Reader):
     def _checked(self, body: bytes) -> bytes:
         if len(body) <= _CHECKED_BYTES:  # the worker judges large ones
             try:
-                self._adapter.validate_json(body)
+                self._validator.validate_json(body)
             except ValidationError as error:
                 raise refusal(error) from None
         return body

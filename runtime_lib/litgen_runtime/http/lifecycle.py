@@ -58,8 +58,7 @@ class Lifecycle:
             worker.since = clock()
         self._was_ready = False
         self._served: set[str] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None  # once somebody has waited for it
 
     def loading(self, worker_id: int) -> None:
         """A process for this place has been started."""
@@ -137,26 +136,26 @@ class Lifecycle:
                 {"Connection": "close", "Retry-After": "5"},
             )
         self.in_flight += 1
-        self._idle.clear()
 
     def leave(self) -> None:
         """A request has been answered."""
         self.in_flight -= 1
-        if not self.in_flight:
+        if self._idle is not None and not self.in_flight:
             self._idle.set()
 
     def count(self, change: int) -> None:
         """So many jobs more, or fewer, run: they are in flight, whoever asked for them has gone."""
         self.in_flight += change
-        if self.in_flight:
-            self._idle.clear()
-        else:
+        if self._idle is not None and not self.in_flight:
             self._idle.set()
 
     async def idle(self, timeout_s: float) -> bool:
         """Wait until nothing is in flight; False when the time was over first."""
+        if self._idle is None:
+            self._idle = asyncio.Event()
         if not self.in_flight:
             return True
+        self._idle.clear()
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:

@@ -34,6 +34,9 @@ class Kind(IntEnum):
     NOTE = 12  # from a worker: what the owner's code says of running jobs: their ids, JSON
 
 
+_KINDS = {kind.value: kind for kind in Kind}  # to look one up in is ten times as fast as to ask ``Kind``
+
+
 class Frame(NamedTuple):
     """One received frame; ``payload`` is what follows the header."""
 
@@ -76,14 +79,20 @@ def cost_of(item: bytes) -> int:
 
 def pack_runs(runs: Sequence[Run]) -> list[bytes]:
     """Return the buffers of one RUN frame."""
-    records = [_RUN.pack(run.id, run.deadline, len(run.body), run.patient) for run in runs]
-    return _packed(Kind.RUN, records, [bytes(run.body) for run in runs])
+    records, bodies = [], []
+    for key, deadline, body, patient in runs:
+        records.append(_RUN.pack(key, deadline, len(body), patient))
+        bodies.append(body if isinstance(body, bytes) else bytes(body))
+    return _packed(Kind.RUN, records, bodies)
 
 
 def pack_results(results: Sequence[Result]) -> list[bytes]:
     """Return the buffers of one RESULT frame."""
-    records = [_RESULT.pack(r.id, r.status, r.run_s, len(r.body)) for r in results]
-    return _packed(Kind.RESULT, records, [r.body for r in results])
+    records, bodies = [], []
+    for key, status, run_s, body in results:
+        records.append(_RESULT.pack(key, status, run_s, len(body)))
+        bodies.append(body)
+    return _packed(Kind.RESULT, records, bodies)
 
 
 def pack_ids(kind: Kind, ids: Sequence[int]) -> bytes:
@@ -143,8 +152,8 @@ def unpack_ids(frame: Frame) -> list[int]:
 
 
 def _packed(kind: Kind, records: list[bytes], bodies: list[bytes]) -> list[bytes]:
-    size = sum(map(len, records)) + sum(map(len, bodies))
-    return [_HEADER.pack(size, kind, len(records)), *records, *bodies]
+    buffers = records + bodies
+    return [_HEADER.pack(sum(map(len, buffers)), kind, len(records)), *buffers]
 
 
 def pack_chunks(chunks: Sequence[tuple[int, bytes]]) -> list[bytes]:
@@ -195,7 +204,7 @@ class FrameReader:
             needed = _HEADER.size + size
             if len(data) - start < needed:
                 break
-            yield Frame(Kind(kind), records, view[start + _HEADER.size : start + needed])
+            yield Frame(_KINDS.get(kind) or Kind(kind), records, view[start + _HEADER.size : start + needed])
             start, needed = start + needed, _HEADER.size
         if start < len(data):
             rest = data[start:] if start else data

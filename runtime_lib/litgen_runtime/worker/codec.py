@@ -26,8 +26,9 @@ class Codec:
 
     def __init__(self, request: Any, response: Any) -> None:
         self._read = raw_reader(request)
-        self._request: TypeAdapter[Any] = TypeAdapter(Any if self._read else request)
+        self._request = TypeAdapter[Any](Any if self._read else request).validator  # an adapter asks it the long way
         self._response: TypeAdapter[Any] = TypeAdapter(response)
+        self._serializer = self._response.serializer
         self._response_type = response
         self._written: Callable[[Any], bytes] = _raw if response is bytes else self._json
 
@@ -69,7 +70,7 @@ class Codec:
     def _json(self, outcome: Any) -> bytes:
         if not (isinstance(self._response_type, type) and type(outcome) is self._response_type):
             outcome = self._response.validate_python(_plain(outcome), from_attributes=True)
-        text = self._response.dump_json(outcome, warnings="error", fallback=_plain)
+        text: bytes = self._serializer.to_json(outcome, warnings="error", fallback=_plain)
         if b"null" in text or b"NaN" in text or b"Infinity" in text:  # pydantic writes a NaN as null
             for number in _floats(self._response.dump_python(outcome, fallback=_plain)):
                 if not math.isfinite(number):

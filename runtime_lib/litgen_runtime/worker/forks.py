@@ -12,7 +12,15 @@ import socket
 import traceback
 from types import TracebackType
 
-_WORKER = os.getpid()
+_is_child = False
+
+
+def _note_birth() -> None:
+    global _is_child
+    _is_child = True
+
+
+os.register_at_fork(after_in_child=_note_birth)
 
 
 def keep_from_children(sock: socket.socket) -> None:
@@ -28,13 +36,13 @@ class OwnProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End a child."""
-        if os.getpid() != _WORKER:
+        if _is_child:
             _end(error)
 
 
 def end_child() -> None:
     """End a child of this worker, and nobody else."""
-    if os.getpid() != _WORKER:
+    if _is_child:
         _end(None)
 
 

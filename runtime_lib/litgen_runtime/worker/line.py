@@ -11,10 +11,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from litgen_runtime.transport.frames import Frame, FrameReader, Kind, unpack_amounts, unpack_ids, unpack_runs
+from litgen_runtime.transport.frames import Frame, FrameReader, Kind, Run, unpack_amounts, unpack_ids, unpack_runs
 from litgen_runtime.worker.codec import Codec, failure
 from litgen_runtime.worker.inbox import Arrival
 from litgen_runtime.worker.outbox import Outbox
@@ -155,22 +155,25 @@ class Line:
             self._take(frame)
 
     def _take(self, frame: Frame) -> None:
-        if frame.kind is Kind.CANCEL:
+        if frame.kind is Kind.RUN:
+            arrivals = [arrival for run in unpack_runs(frame) if (arrival := self._decoded(run)) is not None]
+            if arrivals:
+                self._work.add(arrivals)
+        elif frame.kind is Kind.CANCEL:
             self._work.cancel(unpack_ids(frame))
         elif frame.kind is Kind.RECALL:
             self._work.recall(unpack_ids(frame))
         elif frame.kind is Kind.ALLOW:
             self._work.allow(unpack_amounts(frame))
-        elif arrivals := list(self._arrivals(frame)):
-            self._work.add(arrivals)
 
-    def _arrivals(self, frame: Frame) -> Iterator[Arrival]:
-        for run in unpack_runs(frame):
-            try:
-                request = self._codec.decode(run.body)
-                yield Arrival(run.id, request, run.deadline, self._weigh(request), run.patient)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise anything
-                self._outbox.put_aside(failure(run.id, 0.0, error))
+    def _decoded(self, run: Run) -> Arrival | None:
+        """Return a request as its model wants it; None for one that is refused, which is answered."""
+        try:
+            request = self._codec.decode(run.body)
+            return Arrival(run.id, request, run.deadline, self._weigh(request), run.patient)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an owner's validator may raise anything
+            self._outbox.put_aside(failure(run.id, 0.0, error))
+            return None
 
 
 def _watch(descriptor: int) -> Callable[[float | None], bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import queue
 import socket
@@ -116,8 +115,10 @@ class Outbox:
                     item.set()
 
     def _send(self, items: Sequence[Item]) -> None:
-        with contextlib.suppress(OSError):  # the HTTP process is gone; the reader ends the worker
+        try:  # noqa: SIM105 - a context manager costs as much as to pack an answer
             self._socket.sendall(b"".join(self._packed(items)))
+        except OSError:  # the HTTP process is gone; the reader ends the worker
+            pass
 
     def _packed(self, items: Sequence[Item]) -> list[bytes]:
         """Gather: one frame for all the answers between two notices, or for all the chunks between two answers."""
