@@ -12,7 +12,7 @@ leave.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Hashable
 from enum import IntEnum
 from itertools import chain
@@ -34,9 +34,10 @@ class Reason(IntEnum):
 
 
 class Batch(NamedTuple, Generic[K, T]):
-    """Items that run together, oldest first; the last ``patient`` of them are patient ones."""
+    """Items that run together, oldest first, and their keys; the last ``patient`` of them are patient ones."""
 
-    items: list[tuple[K, T]]
+    keys: list[K]
+    items: list[T]
     reason: Reason
     patient: int = 0
 
@@ -76,8 +77,8 @@ class Batcher(Generic[K, T]):
         self._max_size = max_size
         self._max_wait_s = max_wait_s
         self._max_weight = max_weight
-        self._waiting: OrderedDict[K, _Waiting[T]] = OrderedDict()
-        self._patient: OrderedDict[K, _Waiting[T]] = OrderedDict()
+        self._waiting: dict[K, _Waiting[T]] = {}
+        self._patient: dict[K, _Waiting[T]] = {}
         self._cancelled: list[K] = []
         self._gaps: deque[float] = deque(maxlen=_RECENT_ARRIVALS)
         self._last_arrival = -inf
@@ -108,13 +109,13 @@ class Batcher(Generic[K, T]):
         self._device_busy = False
         if not (self or self._cancelled):
             return _NOTHING
-        ready, expired, full = self._next(now)
+        keys, items, expired, full = self._next(now)
         for key in expired:
             self._taken(key)
         dropped, self._cancelled = self._cancelled + expired, []
-        if not ready:
+        if not keys:
             return Poll(dropped)
-        closes_at = (self._waiting or self._patient)[ready[0]].arrived + self._max_wait_s
+        closes_at = (self._waiting or self._patient)[keys[0]].arrived + self._max_wait_s
         if full:
             reason = Reason.FULL
         elif closes_at <= now:
@@ -124,29 +125,32 @@ class Batcher(Generic[K, T]):
         else:
             return Poll(dropped, wake_at=closes_at)
         self._device_busy = True
-        patient = sum(key in self._patient for key in ready) if self._patient else 0
-        items = [(key, waiting.item) for key in ready if (waiting := self._taken(key)) is not None]
-        return Poll(dropped, Batch(items, reason, patient))
+        before = len(self._patient)
+        for key in keys:
+            self._taken(key)
+        return Poll(dropped, Batch(keys, items, reason, before - len(self._patient)))
 
     def _taken(self, key: K) -> _Waiting[T] | None:
         return self._waiting.pop(key, None) or self._patient.pop(key, None)
 
-    def _next(self, now: float) -> tuple[list[K], list[K], bool]:
-        """Return the keys of the next live items, those found expired before them, and whether no more fit."""
-        ready: list[K] = []
+    def _next(self, now: float) -> tuple[list[K], list[T], list[K], bool]:
+        """Return the next live items: keys, items, the keys of those found expired before them, whether no more fit."""
+        keys: list[K] = []
+        items: list[T] = []
         expired: list[K] = []
-        weight = 0.0
-        for key, waiting in chain(self._waiting.items(), self._patient.items()):
-            if waiting.deadline <= now:
+        total, max_size, max_weight = 0.0, self._max_size, self._max_weight
+        for key, (item, _, deadline, weight) in chain(self._waiting.items(), self._patient.items()):
+            if deadline <= now:
                 expired.append(key)
                 continue
-            weight += waiting.weight
-            if ready and weight > self._max_weight:
-                return ready, expired, True
-            ready.append(key)
-            if len(ready) == self._max_size:
-                return ready, expired, True
-        return ready, expired, weight >= self._max_weight
+            total += weight
+            if keys and total > max_weight:
+                return keys, items, expired, True
+            keys.append(key)
+            items.append(item)
+            if len(keys) == max_size:
+                return keys, items, expired, True
+        return keys, items, expired, total >= max_weight
 
     def _expected_gap(self) -> float:
         """Seconds until the next arrival, as the latest ones tell; ``inf`` when two in three came alone.

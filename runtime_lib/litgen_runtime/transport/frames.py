@@ -13,7 +13,7 @@ from typing import NamedTuple
 _HEADER = struct.Struct("<QBI")  # bytes that follow, kind, number of records
 _RUN = struct.Struct("<QdI?")  # id, deadline, body size, whether it is patient
 _RESULT = struct.Struct("<QHfI")  # id, status, seconds run, body size
-_ID = struct.Struct("<Q")
+_ID_BYTES = 8
 _AMOUNT = struct.Struct("<QI")  # id, bytes
 
 
@@ -83,7 +83,7 @@ def pack_runs(runs: Sequence[Run]) -> list[bytes]:
     for key, deadline, body, patient in runs:
         records.append(_RUN.pack(key, deadline, len(body), patient))
         bodies.append(body if isinstance(body, bytes) else bytes(body))
-    return _packed(Kind.RUN, records, bodies)
+    return _packed(Kind.RUN, len(records), records + bodies)
 
 
 def pack_results(results: Sequence[Result]) -> list[bytes]:
@@ -92,17 +92,17 @@ def pack_results(results: Sequence[Result]) -> list[bytes]:
     for key, status, run_s, body in results:
         records.append(_RESULT.pack(key, status, run_s, len(body)))
         bodies.append(body)
-    return _packed(Kind.RESULT, records, bodies)
+    return _packed(Kind.RESULT, len(records), records + bodies)
 
 
 def pack_ids(kind: Kind, ids: Sequence[int]) -> bytes:
     """Return a frame of bare ids."""
-    return b"".join(_packed(kind, [_ID.pack(i) for i in ids], []))
+    return b"".join(_packed(kind, len(ids), [_ids(ids)]))
 
 
 def pack_json(kind: Kind, text: bytes) -> bytes:
     """Return a frame that holds one JSON document."""
-    return b"".join(_packed(kind, [], [text]))
+    return b"".join(_packed(kind, 0, [text]))
 
 
 def unpack_runs(frame: Frame) -> list[Run]:
@@ -127,38 +127,45 @@ def unpack_results(frame: Frame) -> list[Result]:
 
 def pack_batch(ids: Sequence[int], reason: int) -> bytes:
     """Return the notice that a batch has begun: its ids, and the number of the reason for which it went."""
-    return b"".join(_packed(Kind.STARTED, [_ID.pack(i) for i in ids], [bytes([reason])]))
+    return b"".join(_packed(Kind.STARTED, len(ids), [_ids(ids), bytes([reason])]))
 
 
 def unpack_batch(frame: Frame) -> tuple[list[int], int]:
     """Return the ids and the reason of a STARTED frame."""
-    return [key for (key,) in _ID.iter_unpack(frame.payload[:-1])], frame.payload[-1]
+    return _ids_of(frame), frame.payload[-1]
 
 
 def pack_note(ids: Sequence[int], text: bytes) -> bytes:
     """Return a NOTE frame: a JSON document that is said of all of these."""
-    return b"".join(_packed(Kind.NOTE, [_ID.pack(i) for i in ids], [text]))
+    return b"".join(_packed(Kind.NOTE, len(ids), [_ids(ids), text]))
 
 
 def unpack_note(frame: Frame) -> tuple[list[int], bytes]:
     """Return what ``pack_note`` was given."""
-    end = frame.records * _ID.size
-    return [key for (key,) in _ID.iter_unpack(frame.payload[:end])], bytes(frame.payload[end:])
+    return _ids_of(frame), bytes(frame.payload[frame.records * _ID_BYTES :])
 
 
 def unpack_ids(frame: Frame) -> list[int]:
-    """Return the ids of a CANCEL or STARTED frame."""
-    return [key for (key,) in _ID.iter_unpack(frame.payload)]
+    """Return the ids of a frame of bare ids."""
+    return _ids_of(frame)
 
 
-def _packed(kind: Kind, records: list[bytes], bodies: list[bytes]) -> list[bytes]:
-    buffers = records + bodies
-    return [_HEADER.pack(sum(map(len, buffers)), kind, len(records)), *buffers]
+def _ids(ids: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(ids)}Q", *ids)
+
+
+def _ids_of(frame: Frame) -> list[int]:
+    return list(struct.unpack_from(f"<{frame.records}Q", frame.payload))
+
+
+def _packed(kind: Kind, records: int, buffers: list[bytes]) -> list[bytes]:
+    return [_HEADER.pack(sum(map(len, buffers)), kind, records), *buffers]
 
 
 def pack_chunks(chunks: Sequence[tuple[int, bytes]]) -> list[bytes]:
     """Return the buffers of one CHUNK frame: (id, one item of its stream as JSON)."""
-    return _packed(Kind.CHUNK, [_AMOUNT.pack(key, len(body)) for key, body in chunks], [body for _, body in chunks])
+    records = [_AMOUNT.pack(key, len(body)) for key, body in chunks]
+    return _packed(Kind.CHUNK, len(chunks), records + [body for _, body in chunks])
 
 
 def unpack_chunks(frame: Frame) -> list[tuple[int, bytes]]:
@@ -173,7 +180,7 @@ def unpack_chunks(frame: Frame) -> list[tuple[int, bytes]]:
 
 def pack_amounts(amounts: Sequence[tuple[int, int]]) -> bytes:
     """Return an ALLOW frame: (id, bytes that its stream may send beyond what it was allowed before)."""
-    return b"".join(_packed(Kind.ALLOW, [_AMOUNT.pack(*amount) for amount in amounts], []))
+    return b"".join(_packed(Kind.ALLOW, len(amounts), [_AMOUNT.pack(*amount) for amount in amounts]))
 
 
 def unpack_amounts(frame: Frame) -> list[tuple[int, int]]:

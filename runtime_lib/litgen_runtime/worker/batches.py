@@ -82,7 +82,7 @@ class Batches:
         A batch of several that broke the CUDA context is left unanswered if it may run again: as after any death its
         requests run again alone, so that only the one to blame fails.
         """
-        keys = [key for key, _ in batch.items]
+        keys = batch.keys
         if self._announces:
             self._outbox.put(pack_batch(keys, batch.reason), here=True)
         if self._run_s >= _LONG_S:
@@ -91,11 +91,11 @@ class Batches:
         if jobs:
             self._reports.begin(keys, jobs)
         began = time.monotonic()
-        outcomes = self._runner.predict([request for _, request in batch.items])
+        outcomes = self._runner.predict(batch.items)
         run_s = self._run_s = time.monotonic() - began
         if jobs:
             self._reports.end()
         if self._runner.broken and self._repeatable and len(keys) > 1:
             return False
-        self._outbox.put(Answers(batch.items, outcomes, run_s), here=self._inbox.is_empty)
+        self._outbox.put(Answers(keys, batch.items, outcomes, run_s), here=self._inbox.is_empty)
         return True

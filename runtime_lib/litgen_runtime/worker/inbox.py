@@ -61,5 +61,5 @@ class Inbox:
         with self._lock:
             poll = self._batcher.poll(now)
             if poll.batch:
-                self._begin([key for key, _ in poll.batch.items])
+                self._begin(poll.batch.keys)
             return poll

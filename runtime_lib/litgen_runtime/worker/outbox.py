@@ -14,12 +14,13 @@ from litgen_runtime.worker.codec import Codec
 
 
 class Answers(NamedTuple):
-    """What came of a batch: for each (id, request) in it what ``predict`` returned or raised, after so many seconds.
+    """What came of a batch: for each id in it what ``predict`` returned or raised, after so many seconds.
 
     The requests are here to be let go of by whoever writes: what a large one is made of takes long to free.
     """
 
-    items: Sequence[tuple[int, Any]]
+    ids: Sequence[int]
+    requests: Sequence[Any]
     outcomes: Sequence[Any]
     run_s: float
 
@@ -138,8 +139,8 @@ class Outbox:
     def _results(self, item: Any) -> Sequence[Result]:
         if isinstance(item, Result):
             return (item,)
-        outcomes = zip(item.items, item.outcomes, strict=True)
-        return [self._codec.encode(key, item.run_s, outcome) for (key, _), outcome in outcomes]
+        outcomes = zip(item.ids, item.outcomes, strict=True)
+        return [self._codec.encode(key, item.run_s, outcome) for key, outcome in outcomes]
 
 
 def _kind(item: Item) -> type[Any]:

@@ -91,7 +91,8 @@ class Runner:
         with _OWN_PROCESS:
             if not self._batched:
                 return [self._awaited(self._model.predict(requests[0]))]
-            results = _listed(self._awaited(self._model.predict(requests)))
+            results = self._awaited(self._model.predict(requests))
+            results = list(results) if type(results) is list else _listed(results)
         return results if len(results) == size else [_wrong_length(len(results), size)] * size
 
     def generator(self, is_stopped: Callable[[], bool]) -> Callable[[Any], Any]:

@@ -23,7 +23,7 @@ def filled(batcher: Batcher[int, str], arrivals: list[float]) -> Batcher[int, st
 def keys(poll: Poll[int, str]) -> list[int]:
     """Return the keys that go now."""
     assert poll.batch is not None
-    return [key for key, _ in poll.batch.items]
+    return poll.batch.keys
 
 
 def test_nothing_to_do() -> None:
@@ -208,13 +208,15 @@ class BatcherMachine(RuleBasedStateMachine):
         if len(self.items) == 1 and live:
             assert poll.batch is not None, "a lone item without promised company goes at once"
         ran = [] if poll.batch is None else poll.batch.items
-        assert [item for _, item in ran] == live[: len(ran)], "the oldest, patient ones last, none cancelled or expired"
+        assert ran == live[: len(ran)], "the oldest, patient ones last, none cancelled or expired"
         assert len(ran) in (0, fit), "bounded, and no fewer than fit"
-        assert len(ran) == 1 or sum(item.weight for _, item in ran) <= self.max_weight, "no heavier than allowed"
+        assert len(ran) == 1 or sum(item.weight for item in ran) <= self.max_weight, "no heavier than allowed"
         if not ran:
             assert poll.wake_at == (live[0].arrived + self.max_wait_s if live else None)
 
-        gone = [key for key, _ in ran] + poll.dropped
+        keys = [] if poll.batch is None else poll.batch.keys
+        assert keys == [item.key for item in ran], "each item with its own key"
+        gone = keys + poll.dropped
         self.waiting = [item for item in self.waiting if item.key not in gone]
         self.cancelled = []
         self.done += gone
@@ -250,7 +252,7 @@ def test_polled_at_its_wish_nothing_waits_longer_than_the_window(gaps: list[int]
     def poll_once(now: float) -> None:
         nonlocal wake_at
         while (poll := batcher.poll(now)).batch is not None:
-            waited.extend(now - arrived for _, arrived in poll.batch.items)
+            waited.extend(now - arrived for arrived in poll.batch.items)
         wake_at = poll.wake_at
 
     for key, gap in enumerate(gaps):

@@ -34,7 +34,7 @@ def test_what_arrives_is_batched(clock: FakeClock) -> None:
     assert not inbox.is_empty
     poll = inbox.poll(clock())
     assert poll.batch is not None
-    assert (poll.batch.items, poll.batch.reason) == ([(1, "request 1")], Reason.FULL)
+    assert (poll.batch.keys, poll.batch.items, poll.batch.reason) == ([1], ["request 1"], Reason.FULL)
     assert begun == [[1]]
 
 

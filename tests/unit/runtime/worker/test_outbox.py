@@ -48,7 +48,7 @@ def outbox(sock: socket.socket) -> Outbox:
 
 def answers(run_s: float, *keys: int) -> Answers:
     """Return what came of a batch of these: the answer to each is its number."""
-    return Answers([(key, None) for key in keys], [Answer(length=key) for key in keys], run_s)
+    return Answers(keys, [None] * len(keys), [Answer(length=key) for key in keys], run_s)
 
 
 def test_order_of_notices_and_answers(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -123,7 +123,7 @@ def test_requests_are_let_go(ends: tuple[socket.socket, socket.socket]) -> None:
     """Who writes the answers holds the requests last: what they are made of is not freed between two runs."""
     request = Answer(length=1)
     box = outbox(ends[1])
-    box.put(Answers([(1, request)], [Answer(length=1)], 0.0), here=False)
+    box.put(Answers([1], [request], [Answer(length=1)], 0.0), here=False)
     gone = weakref.ref(request)
     del request
     assert gone() is not None
