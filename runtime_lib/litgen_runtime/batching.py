@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from enum import IntEnum
 from itertools import chain
 from math import inf
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -54,9 +54,6 @@ class Poll(NamedTuple, Generic[K, T]):
     wake_at: float | None = None
 
 
-_NOTHING: Poll[Any, Any] = Poll([])
-
-
 class _Waiting(NamedTuple, Generic[T]):
     item: T
     arrived: float
@@ -87,6 +84,11 @@ class Batcher(Generic[K, T]):
     def __len__(self) -> int:
         return len(self._waiting) + len(self._patient)
 
+    def rest(self) -> bool:
+        """Note that the device is free; return whether there is nothing for it, and a poll would say nothing."""
+        self._device_busy = False
+        return not (self._waiting or self._patient or self._cancelled)
+
     def add(self, key: K, item: T, now: float, deadline: float, weight: float = 0.0, *, patient: bool = False) -> None:
         """Take an item that arrived ``now`` and is worthless after ``deadline`` (``inf``: never)."""
         in_company = self._device_busy or bool(self)
@@ -107,8 +109,6 @@ class Batcher(Generic[K, T]):
     def poll(self, now: float) -> Poll[K, T]:
         """Say what a device that is free ``now`` should do."""
         self._device_busy = False
-        if not (self or self._cancelled):
-            return _NOTHING
         keys, items, expired, full = self._next(now)
         for key in expired:
             self._taken(key)

@@ -128,14 +128,14 @@ class Dispatcher:
         if start_by != _NEVER:
             ticket.timer = self._loop.call_later(start_by - now, self._on_time, ticket)
         line = None if self._waiting.count or self.max_size > 1 else self._idle_line()
-        if line is None:
-            self._waiting.add(ticket)
-            if self._waiting.count % self._bunch:
-                self._pump_soon()
-            else:
-                self._pump()  # the worker begins while the rest of what has arrived is read
-        elif not self._is_hopeless(ticket, line, now):
+        if line is not None:
             self._send(line, [ticket], now)
+            return ticket
+        self._waiting.add(ticket)
+        if self._waiting.count % self._bunch:
+            self._pump_soon()
+        else:
+            self._pump()  # the worker begins while the rest of what has arrived is read
         return ticket
 
     @property

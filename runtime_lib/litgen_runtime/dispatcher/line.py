@@ -18,7 +18,6 @@ from litgen_runtime.transport.frames import (
     FrameReader,
     Kind,
     Result,
-    Run,
     pack_amounts,
     pack_ids,
     pack_runs,
@@ -211,7 +210,7 @@ class WorkerLine(asyncio.Protocol):
     def send(self, tickets: list[Ticket]) -> None:
         """Send requests, all in one frame."""
         if self._transport is not None:
-            self._transport.writelines(pack_runs([Run(t.id, t.start_by, t.body, t.patient) for t in tickets]))
+            self._transport.writelines(pack_runs([(t.id, t.start_by, t.body, t.patient) for t in tickets]))
 
     def cancel(self, tickets: list[Ticket]) -> None:
         """Say that nobody waits for these any more."""

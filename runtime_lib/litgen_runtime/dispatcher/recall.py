@@ -35,7 +35,7 @@ class Recalls:
     def soon(self) -> None:
         """Look in a moment whether jobs wait behind a long run, or others while some worker has nothing to do."""
         lines = self._lines.values()
-        if not self._due and ((len(lines) > 1 and uneven(lines)) or any(_jobs_ahead(line) for line in lines)):
+        if not self._due and ((len(lines) > 1 and uneven(lines)) or any(map(_jobs_ahead, lines))):
             self._due = True
             self._loop.call_later(LONG_S, self._look)
 

@@ -102,7 +102,7 @@ class Door:
         """
         self._lifecycle.enter()
         try:
-            at_most_s = own_limit_s(call.head)
+            at_most_s = inf if call.head.timeout is None else own_limit_s(call.head)
             taken = self._reader.take(call.head, body)
             admit(self._lifecycle, self._name)
             return self._dispatcher.submit(taken, call.arrived, at_most_s)

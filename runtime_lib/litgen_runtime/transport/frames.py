@@ -6,7 +6,7 @@ One frame carries many requests, or many answers: a header, fixed-size records, 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -77,8 +77,8 @@ def cost_of(item: bytes) -> int:
     return len(item) + _ITEM_COST
 
 
-def pack_runs(runs: Sequence[Run]) -> list[bytes]:
-    """Return the buffers of one RUN frame."""
+def pack_runs(runs: Iterable[tuple[int, float, bytes | memoryview, bool]]) -> list[bytes]:
+    """Return the buffers of one RUN frame; each run is a ``Run``, or as one."""
     records, bodies = [], []
     for key, deadline, body, patient in runs:
         records.append(_RUN.pack(key, deadline, len(body), patient))

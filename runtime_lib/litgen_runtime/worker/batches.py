@@ -65,6 +65,9 @@ class Batches:
     def run(self, line: Line) -> None:
         """Run batches until closed, or until nothing can run here any more; read while there is nothing to run."""
         while not self._runner.broken and not self._closed:
+            if self._inbox.rest():
+                line.read()
+                continue
             now = time.monotonic()
             poll = self._inbox.poll(now)
             for key in poll.dropped:

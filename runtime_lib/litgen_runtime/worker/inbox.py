@@ -38,6 +38,10 @@ class Inbox:
         """Whether nothing waits."""
         return not self._batcher
 
+    def rest(self) -> bool:
+        """Note that the device is free; return whether there is nothing for it."""
+        return self._batcher.rest()
+
     def add(self, arrivals: Sequence[Arrival]) -> None:
         """Take decoded requests."""
         now = time.monotonic()

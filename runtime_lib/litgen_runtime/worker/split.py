@@ -31,7 +31,9 @@ def predict_split(
         part: told which places of the batch run next, where that is not all of them.
     """
     outcomes, error = _run(predict, items[:])
-    failed = deque([(0, len(items), error)] if error is not None and len(items) > 1 else [])
+    if error is None or len(items) == 1:
+        return outcomes
+    failed: deque[tuple[int, int, BaseException | None]] = deque([(0, len(items), error)])
     while failed and go_on():
         start, end, error = failed.popleft()
         middle = (start + end) // 2

@@ -39,7 +39,7 @@ class Ending:
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    def read(self, at_most_s: float | None) -> None:
+    def read(self, at_most_s: float | None = None) -> None:
         self._batches.close()
 
 
