@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from enum import IntEnum
 from itertools import chain
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -54,11 +54,7 @@ class Poll(NamedTuple, Generic[K, T]):
     wake_at: float | None = None
 
 
-class _Waiting(NamedTuple, Generic[T]):
-    item: T
-    arrived: float
-    deadline: float
-    weight: float
+_Waiting: TypeAlias = tuple[T, float, float, float]  # item, arrival, deadline, weight
 
 
 class Batcher(Generic[K, T]):
@@ -95,7 +91,7 @@ class Batcher(Generic[K, T]):
         self._gaps.append(now - self._last_arrival if in_company else inf)
         self._last_arrival = now
         waiting = self._patient if patient else self._waiting
-        waiting[key] = _Waiting(item, now, deadline, weight)
+        waiting[key] = (item, now, deadline, weight)
 
     def cancel(self, key: K) -> None:
         """Take an unwanted item out; the next poll names it among the dropped. Unknown keys are fine."""
@@ -115,7 +111,7 @@ class Batcher(Generic[K, T]):
         dropped, self._cancelled = self._cancelled + expired, []
         if not keys:
             return Poll(dropped)
-        closes_at = (self._waiting or self._patient)[keys[0]].arrived + self._max_wait_s
+        closes_at = (self._waiting or self._patient)[keys[0]][1] + self._max_wait_s
         if full:
             reason = Reason.FULL
         elif closes_at <= now:

@@ -261,7 +261,7 @@ class Dispatcher:
         self._rate.count(now, answered)
         if self._waiting.count or line.load.reserved:
             self._pump_soon()
-        elif not line.load.held:
+        elif not line.tickets:
             self._recalls.soon()
         self._offer_room()
 

@@ -28,7 +28,6 @@ SECONDS = (
 )
 SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 _RECENT = 512
-_AT_ONCE = 256  # runs that are counted together, which is faster
 
 
 class Histogram:
@@ -66,10 +65,9 @@ class Stats:
         self.first_item_s = Histogram()
         self.batch_size = Histogram(SIZES)
         self.total_s = Histogram()
-        self._queue_s = Histogram()
-        self._batch_wait_s = Histogram()
-        self._run_s = Histogram()
-        self._runs: list[tuple[float, float, float]] = []  # not counted yet
+        self.queue_s = Histogram()
+        self.batch_wait_s = Histogram()
+        self.run_s = Histogram()
 
     def answered(self, status: int, total_s: float) -> None:
         """An answer goes to the client, ``total_s`` seconds after its headers were complete."""
@@ -85,34 +83,9 @@ class Stats:
 
     def ran(self, queue_s: float, held_s: float, run_s: float) -> None:
         """A worker has answered: seconds in our queue, with the worker, and of those in ``predict``."""
-        self._runs.append((queue_s, held_s, run_s))
-        if len(self._runs) >= _AT_ONCE:
-            self._count_runs()
-
-    def _count_runs(self) -> None:
-        runs, self._runs = self._runs, []
-        for queue_s, held_s, run_s in runs:
-            self._queue_s.observe(queue_s)
-            self._batch_wait_s.observe(max(held_s - run_s, 0.0))
-            self._run_s.observe(run_s)
-
-    @property
-    def queue_s(self) -> Histogram:
-        """How long requests waited in our queue, in seconds."""
-        self._count_runs()
-        return self._queue_s
-
-    @property
-    def batch_wait_s(self) -> Histogram:
-        """How long they were with a worker and did not run, in seconds."""
-        self._count_runs()
-        return self._batch_wait_s
-
-    @property
-    def run_s(self) -> Histogram:
-        """How long their runs took, in seconds."""
-        self._count_runs()
-        return self._run_s
+        self.queue_s.observe(queue_s)
+        self.batch_wait_s.observe(max(held_s - run_s, 0.0))
+        self.run_s.observe(run_s)
 
     def batched(self, size: int, reason: str) -> None:
         """A batch has begun."""

@@ -288,7 +288,8 @@ class TimedProtocol(HttpToolsProtocol):
         if isinstance(self._answering, RequestResponseCycle):
             _let_go(self._answering.scope)
         if self._outlet.parted_at is None and not self.transport.is_closing():
-            self.flow.resume_reading()
+            if self.flow.read_paused:
+                self.flow.resume_reading()
             if self.pipeline:
                 self._start_asgi_task(*self.pipeline.pop())
             else:
