@@ -1,7 +1,7 @@
 """The endpoints that requests reach without ASGI, and the heads that have led there.
 
 A client that keeps its connection sends the same head again and again. It is read once, by the parser, and then known
-by its bytes: all of them, so that what is known is what the parser has said of them.
+by its bytes: all of them, so that what is known is what the parser has said of them. One with a secret is not kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from litgen_runtime.http.messages import Head, head_of
 _END = b"\r\n\r\n"
 _MOST = 512
 _MAX_BYTES = 2048  # of a head that is kept
+_SECRET = frozenset({b"authorization", b"proxy-authorization", b"x-api-key", b"cookie"})
 
 
 class Way(NamedTuple):
@@ -53,7 +54,8 @@ class Lanes:
             size: of its body, in bytes.
         """
         head, start = head_of(headers), len(data) - size
-        if 0 < start <= _MAX_BYTES and data.find(_END) + len(_END) == start:
+        is_whole = 0 < start <= _MAX_BYTES and data.find(_END) + len(_END) == start
+        if is_whole and _SECRET.isdisjoint([name for name, _ in headers]):
             if len(self._ways) == _MOST:  # clients that never send the same one twice
                 self._ways.clear()
             self._ways[data[:start]] = Way(door, headers, head, start, len(data))

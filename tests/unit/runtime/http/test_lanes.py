@@ -60,6 +60,9 @@ def test_each_request_has_its_own_id_and_deadline() -> None:
         [b"\r\n", post()],
         [post(BODY, b"Connection: close")],
         [post(BODY, b"X-Long: " + b"a" * 2048)],
+        [post(BODY, b"Authorization: Bearer a-key")],
+        [post(BODY, b"X-API-Key: a-key")],
+        [post(BODY, b"cookie: session=1")],
     ],
 )
 def test_what_is_not_learned(chunks: list[bytes]) -> None:
