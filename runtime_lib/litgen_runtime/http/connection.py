@@ -96,7 +96,7 @@ class TimedProtocol(HttpToolsProtocol):
             if way is None:
                 self._read(data, begins=begins)
             else:  # the parser has read this head before
-                self._idle_since = self.waits_for = None
+                self.waits_for = None
                 self.is_silent = False
                 self._exchange(way.door, way.head, way.headers, data[way.start :], keep_alive=True)
 
@@ -265,6 +265,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._exchange(lane, head, self.headers, body, keep_alive=keep_alive)
 
     def _exchange(self, lane: Door, head: Head, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
+        self._idle_since = None
         exchange = Exchange(self, lane, head, keep_alive=keep_alive)
         self.cycle = self._answering = exchange  # type: ignore[assignment]  # it looks like one
         exchange.begin(headers, body)
@@ -364,7 +365,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.refuse(not_http("This is not a valid HTTP/1.1 request. Use an HTTP client."))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
+        self._answering, self._idle_since = cycle, None
         super()._start_asgi_task(cycle, app)
 
     def _behind(self) -> bool:

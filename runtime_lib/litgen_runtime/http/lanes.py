@@ -1,7 +1,8 @@
 """The endpoints that requests reach without ASGI, and the heads that have led there.
 
 A client that keeps its connection sends the same head again and again. It is read once, by the parser, and then known
-by its bytes: all of them, so that what is known is what the parser has said of them. One with a secret is not kept.
+by its bytes: all of them, so that what is known is what the parser has said of them. One with a key or a
+cookie is not kept, nor one that says itself that it will not come again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from litgen_runtime.http.messages import Head, head_of
 _END = b"\r\n\r\n"
 _MOST = 512
 _MAX_BYTES = 2048  # of a head that is kept
-_SECRET = frozenset({b"authorization", b"proxy-authorization", b"x-api-key", b"cookie"})
+_MAX_HEADERS = 32
+_NEVER_KEPT = frozenset(
+    {b"authorization", b"proxy-authorization", b"x-api-key", b"cookie", b"x-request-id", b"traceparent"}
+)
 
 
 class Way(NamedTuple):
@@ -41,7 +45,7 @@ class Lanes:
 
     def way_of(self, data: bytes) -> Way | None:
         """Return the way of a whole request, with nothing behind it, whose head is known."""
-        way = self._ways.get(data[: data.find(_END) + len(_END)])
+        way = self._ways.get(data[: data.find(_END, 0, _MAX_BYTES) + len(_END)])
         return way if way is not None and way.end == len(data) else None
 
     def learn(self, data: bytes, door: Door, headers: list[tuple[bytes, bytes]], size: int) -> Head:
@@ -55,8 +59,8 @@ class Lanes:
         """
         head, start = head_of(headers), len(data) - size
         is_whole = 0 < start <= _MAX_BYTES and data.find(_END) + len(_END) == start
-        if is_whole and _SECRET.isdisjoint([name for name, _ in headers]):
-            if len(self._ways) == _MOST:  # clients that never send the same one twice
-                self._ways.clear()
+        if is_whole and len(headers) <= _MAX_HEADERS and _NEVER_KEPT.isdisjoint([name for name, _ in headers]):
+            if len(self._ways) == _MOST:
+                del self._ways[next(iter(self._ways))]
             self._ways[data[:start]] = Way(door, headers, head, start, len(data))
         return head

@@ -12,15 +12,7 @@ import socket
 import traceback
 from types import TracebackType
 
-_is_child = False
-
-
-def _note_birth() -> None:
-    global _is_child
-    _is_child = True
-
-
-os.register_at_fork(after_in_child=_note_birth)
+_WORKER = os.getpid()
 
 
 def keep_from_children(sock: socket.socket) -> None:
@@ -36,13 +28,13 @@ class OwnProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End a child."""
-        if _is_child:
+        if os.getpid() != _WORKER:
             _end(error)
 
 
 def end_child() -> None:
     """End a child of this worker, and nobody else."""
-    if _is_child:
+    if os.getpid() != _WORKER:
         _end(None)
 
 

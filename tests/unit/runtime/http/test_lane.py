@@ -252,6 +252,22 @@ def test_answers_keep_their_order() -> None:
     with_client(test)
 
 
+@pytest.mark.parametrize("path", [b"/embed", b"/other"])
+def test_a_connection_that_works_is_not_idle(path: bytes) -> None:
+    """One whose next request came with one that was refused at once is neither cut for room nor for its silence."""
+
+    async def test(client: Client) -> None:
+        client.protocol.data_received(post(b"{}") + post(path=path))
+        assert client.statuses == [422]
+        assert client.protocol.idle_since is None
+        client.protocol.sweep(client.protocol.waits_since + 100, LIMITS)
+        await client.works()
+        assert (client.statuses, client.transport.closed) == ([422, 200], False)
+        assert client.protocol.idle_since is not None
+
+    with_client(test)
+
+
 @pytest.mark.parametrize("keep", [b"Connection: close", b"Connection: keep-alive"])
 def test_connection(keep: bytes) -> None:
     """The connection is closed after the answer if the client asks for that."""

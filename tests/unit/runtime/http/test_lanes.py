@@ -41,11 +41,11 @@ def test_each_request_has_its_own_id_and_deadline() -> None:
             await client.works()
         ids = re.findall(rb"x-request-id: ([0-9a-f]{32})\r\n", bytes(client.transport.written))
         assert (len(ids), len(set(ids)), client.known) == (3, 3, 2)
-        client.protocol.data_received(post(BODY, b"X-Request-ID: mine"))
-        await client.works()
-        client.protocol.data_received(post(BODY, b"X-Request-ID: mine"))
-        await client.works()
-        assert client.transport.written.count(b"x-request-id: mine\r\n") == 2
+        for name in (b"mine", b"other"):
+            client.protocol.data_received(post(BODY, b"X-Request-ID: " + name))
+            await client.works()
+            assert client.transport.written.count(b"x-request-id: %b\r\n" % name) == 1
+        assert client.known == 2
 
     with_client(test)
 
@@ -63,6 +63,8 @@ def test_each_request_has_its_own_id_and_deadline() -> None:
         [post(BODY, b"Authorization: Bearer a-key")],
         [post(BODY, b"X-API-Key: a-key")],
         [post(BODY, b"cookie: session=1")],
+        [post(BODY, b"Traceparent: 00-1-2-01")],
+        [post(BODY, *[b"x%d:" % number for number in range(40)])],
     ],
 )
 def test_what_is_not_learned(chunks: list[bytes]) -> None:
