@@ -26,6 +26,24 @@ def keys(poll: Poll[int, str]) -> list[int]:
     return poll.batch.keys
 
 
+def test_a_device_that_rests() -> None:
+    """It says so instead of being asked, and then whoever arrives alone is alone: there was no company for it."""
+    batcher: Batcher[int, str] = Batcher(8, 5.0)
+    assert batcher.rest()
+    for key in range(30):
+        batcher.add(key, "lone", key * 0.001, INF)
+        assert not batcher.rest()
+        poll = batcher.poll(key * 0.001)
+        assert poll.batch is not None, "it does not wait for company that was never there"
+        assert poll.batch.reason is Reason.ALONE
+        assert batcher.rest()
+    batcher.add(30, "unwanted", 1.0, INF)
+    batcher.cancel(30)
+    assert not batcher.rest(), "there is something to report"
+    assert batcher.poll(1.0).dropped == [30]
+    assert batcher.rest()
+
+
 def test_nothing_to_do() -> None:
     """An empty batcher asks to be woken by the next arrival."""
     assert Batcher[int, str](4, 1.0).poll(0.0) == Poll([])
